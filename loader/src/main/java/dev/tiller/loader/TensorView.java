@@ -1,0 +1,61 @@
+package dev.tiller.loader;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+
+/**
+ * A named tensor in a memory-mapped file (zero copy) or in memory. Row-major, little-endian, possibly unaligned.
+ *
+ * @param name name inside the file
+ * @param dtype element type as stored
+ * @param shape dimensions, outermost first; an empty array is a scalar
+ * @param data exactly the bytes of the tensor
+ * @param source the file it came from, for error messages
+ */
+public record TensorView(String name, DType dtype, long[] shape, MemorySegment data, String source) {
+
+    public TensorView {
+        shape = shape.clone();
+    }
+
+    @Override
+    public long[] shape() {
+        return shape.clone();
+    }
+
+    /** Number of elements: the product of the dimensions. */
+    public long elements() {
+        long n = 1;
+        for (long s : shape) {
+            n *= s;
+        }
+        return n;
+    }
+
+    /** First dimension of a matrix [rows, columns]; a vector [n] counts as one row. */
+    public int rows() {
+        return shape.length == 2 ? Math.toIntExact(shape[0]) : 1;
+    }
+
+    /** Last dimension. */
+    public int columns() {
+        return shape.length == 0 ? 1 : Math.toIntExact(shape[shape.length - 1]);
+    }
+
+    /** The whole tensor as float32. Only floating types; others are refused with an error that names the tensor. */
+    public float[] toFloats() {
+        float[] out = new float[Math.toIntExact(elements())];
+        copyTo(0, out, 0, out.length);
+        return out;
+    }
+
+    /** Converts {@code count} elements, beginning at flat index {@code from}, into {@code out} at {@code at}. */
+    public void copyTo(long from, float[] out, int at, int count) {
+        dtype.toFloats(data, from, out, at, count, this);
+    }
+
+    /** For messages: name, type, shape and file. */
+    public String describe() {
+        return name + " " + dtype + Arrays.toString(shape) + " in " + source;
+    }
+}

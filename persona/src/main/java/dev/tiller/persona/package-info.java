@@ -1,0 +1,2 @@
+/** Traits, persona vectors and their measurement. */
+package dev.tiller.persona;
