@@ -54,6 +54,15 @@ public record TensorView(String name, DType dtype, long[] shape, MemorySegment d
         dtype.toFloats(data, from, out, at, count, this);
     }
 
+    /** The whole tensor as longs. Only integer types and BOOL; others are refused with an error naming the tensor. */
+    public long[] toLongs() {
+        long[] out = new long[Math.toIntExact(elements())];
+        for (int i = 0; i < out.length; i++) {
+            out[i] = dtype.toLong(data, i, this);
+        }
+        return out;
+    }
+
     /** For messages: name, type, shape and file. */
     public String describe() {
         return name + " " + dtype + Arrays.toString(shape) + " in " + source;

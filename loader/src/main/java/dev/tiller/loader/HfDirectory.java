@@ -1,0 +1,103 @@
+package dev.tiller.loader;
+
+import dev.tiller.loader.tokenizer.Tokenizer;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/** A model as Hugging Face directories hold it: config.json, safetensors, tokenizer.json and their companions. */
+final class HfDirectory implements ModelSource {
+    private final Path directory;
+    private final ModelConfig config;
+    private final GenerationConfig generationConfig;
+    private final ShardedTensors weights;
+    private Tokenizer tokenizer;
+
+    private HfDirectory(Path directory, ModelConfig config, GenerationConfig generationConfig, ShardedTensors weights) {
+        this.directory = directory;
+        this.config = config;
+        this.generationConfig = generationConfig;
+        this.weights = weights;
+    }
+
+    static HfDirectory open(Path directory) {
+        ModelConfig config = ModelConfig.read(directory.resolve("config.json"));
+        GenerationConfig generation = GenerationConfig.read(directory.resolve("generation_config.json"), config);
+        ShardedTensors weights = ShardedTensors.open(directory);
+        return new HfDirectory(directory, untiedIfDifferent(config, weights), generation, weights);
+    }
+
+    /**
+     * A tied model that nevertheless stores an output head different from its embedding is computed with that head, as
+     * transformers does.
+     */
+    private static ModelConfig untiedIfDifferent(ModelConfig config, ShardedTensors weights) {
+        WeightNames names = WeightNames.of(config.modelType());
+        TensorView head = weights.tensors().get(names.name(WeightRole.LM_HEAD));
+        TensorView embedding = weights.tensors().get(names.name(WeightRole.EMBED));
+        if (!config.tiedEmbeddings() || head == null || embedding == null) {
+            return config;
+        }
+        boolean same = head.dtype() == embedding.dtype() && head.data().mismatch(embedding.data()) < 0;
+        return config.withTiedEmbeddings(same);
+    }
+
+    @Override
+    public Path path() {
+        return directory;
+    }
+
+    @Override
+    public ModelConfig config() {
+        return config;
+    }
+
+    @Override
+    public GenerationConfig generationConfig() {
+        return generationConfig;
+    }
+
+    @Override
+    public Optional<TensorView> find(String name) {
+        return Optional.ofNullable(weights.tensors().get(name));
+    }
+
+    @Override
+    public Set<String> tensorNames() {
+        return weights.tensors().keySet();
+    }
+
+    @Override
+    public String fingerprint() {
+        return Fingerprint.of(config, weights.tensors().values());
+    }
+
+    @Override
+    public boolean hasTokenizer() {
+        return TokenizerFiles.hasTokenizer(directory);
+    }
+
+    @Override
+    public synchronized Tokenizer tokenizer() {
+        if (tokenizer == null) {
+            tokenizer = TokenizerFiles.tokenizer(directory);
+        }
+        return tokenizer;
+    }
+
+    @Override
+    public Optional<String> chatTemplateSource() {
+        return TokenizerFiles.chatTemplate(directory);
+    }
+
+    @Override
+    public Map<String, String> specialTokens() {
+        return TokenizerFiles.specialTokens(directory);
+    }
+
+    @Override
+    public void close() {
+        weights.close();
+    }
+}

@@ -1,0 +1,93 @@
+package dev.tiller.loader.gguf;
+
+import dev.tiller.loader.TillerException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+
+/** Reads a GGUF header from front to back; every step is checked against the end of the file. */
+final class GgufCursor {
+    static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+    private final MemorySegment file;
+    private final String source;
+    private long at;
+
+    GgufCursor(MemorySegment file, String source) {
+        this.file = file;
+        this.source = source;
+    }
+
+    long position() {
+        return at;
+    }
+
+    long remaining() {
+        return file.byteSize() - at;
+    }
+
+    int u32(String what) {
+        return take(Integer.BYTES, what).get(INT, 0);
+    }
+
+    /** A u64; values from 2^63 on come out negative, which no caller accepts. */
+    long u64(String what) {
+        return take(Long.BYTES, what).get(LONG, 0);
+    }
+
+    /** How many items follow, each of at least {@code minBytes}; more than the file can hold is refused. */
+    long count(long minBytes, String what) {
+        long n = u64(what);
+        if (n < 0 || n > remaining() / minBytes) {
+            throw error(what + ": expected at most " + remaining() / minBytes
+                    + " (what the rest of the file can hold), found " + Long.toUnsignedString(n));
+        }
+        return n;
+    }
+
+    /** The bytes of a string: a length and as many bytes. */
+    MemorySegment string(String what) {
+        return take(count(1, "length of " + what), what);
+    }
+
+    /** A key or a tensor name: short and strictly UTF-8. */
+    String name(int maxBytes, String what) {
+        MemorySegment bytes = string(what);
+        if (bytes.byteSize() == 0 || bytes.byteSize() > maxBytes) {
+            throw error(what + ": expected 1 to " + maxBytes + " bytes, found " + bytes.byteSize());
+        }
+        return utf8(bytes, source, what);
+    }
+
+    MemorySegment take(long bytes, String what) {
+        if (bytes > remaining()) {
+            throw error("truncated: " + what + " needs " + bytes + " bytes at offset " + at + ", found " + remaining());
+        }
+        MemorySegment slice = file.asSlice(at, bytes);
+        at += bytes;
+        return slice;
+    }
+
+    /** The bytes from {@code start} up to here. */
+    MemorySegment since(long start) {
+        return file.asSlice(start, at - start);
+    }
+
+    TillerException error(String message) {
+        return new TillerException(source + ": " + message);
+    }
+
+    /** Strict decoding: a malformed string is an error that names the file and the place. */
+    static String utf8(MemorySegment bytes, String source, String what) {
+        try {
+            ByteBuffer buffer = bytes.asByteBuffer();
+            return StandardCharsets.UTF_8.newDecoder().decode(buffer).toString();
+        } catch (CharacterCodingException e) {
+            throw new TillerException(source + ": " + what + ": expected UTF-8, found malformed bytes", e);
+        }
+    }
+}

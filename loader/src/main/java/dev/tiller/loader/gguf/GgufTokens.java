@@ -1,0 +1,87 @@
+package dev.tiller.loader.gguf;
+
+import dev.tiller.loader.ModelConfig;
+import dev.tiller.loader.TillerException;
+import dev.tiller.loader.tokenizer.GgufVocabulary;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/** What the {@code tokenizer.ggml.*} keys say; defaults of absent ones are those of llama.cpp. */
+final class GgufTokens {
+    private static final String PREFIX = "tokenizer.ggml.";
+
+    /** Pre-tokenizers whose models begin a text with the start token unless the file says otherwise. */
+    private static final Set<String> START_TOKEN_PRE = Set.of("llama3", "llama-v3", "llama-bpe", "tekken");
+
+    /** Names in tokenizer_config.json and the keys that hold their ids. */
+    private static final Map<String, String> SPECIAL = Map.of(
+            "bos_token", "bos_token_id",
+            "eos_token", "eos_token_id",
+            "unk_token", "unknown_token_id",
+            "pad_token", "padding_token_id");
+
+    private GgufTokens() {}
+
+    static GgufVocabulary vocabulary(Gguf file, ModelConfig config) {
+        GgufMetadata m = file.metadata();
+        String model = m.string(PREFIX + "model").orElseThrow(() -> missing(file, "model"));
+        String pre = m.string(PREFIX + "pre").orElse(null);
+        List<String> tokens = tokens(file, config);
+        float[] scores = m.floats(PREFIX + "scores").orElse(null);
+        int[] types = m.ints(PREFIX + "token_type").orElse(null);
+        checkLength(file, "scores", scores == null ? -1 : scores.length, tokens.size());
+        checkLength(file, "token_type", types == null ? -1 : types.length, tokens.size());
+        boolean pieces = model.equals("llama");
+        return new GgufVocabulary(
+                file.path().toString(),
+                model,
+                pre,
+                tokens,
+                scores,
+                types,
+                m.strings(PREFIX + "merges").orElse(null),
+                config.bosId(),
+                GgufConfig.tokenId(file, "eos_token_id", config.vocabSize()),
+                m.bool(PREFIX + "add_bos_token").orElse(pieces || pre != null && START_TOKEN_PRE.contains(pre)),
+                m.bool(PREFIX + "add_eos_token").orElse(false),
+                m.bool(PREFIX + "add_space_prefix").orElse(pieces));
+    }
+
+    /** Strings of the special tokens that the file names; empty if it comes without a vocabulary. */
+    static Map<String, String> special(Gguf file, ModelConfig config) {
+        Map<String, String> special = new LinkedHashMap<>();
+        if (!file.metadata().has(PREFIX + "tokens")) {
+            return special;
+        }
+        List<String> tokens = tokens(file, config);
+        SPECIAL.forEach((name, key) -> {
+            int id = GgufConfig.tokenId(file, key, tokens.size());
+            if (id >= 0) {
+                special.put(name, tokens.get(id));
+            }
+        });
+        return special;
+    }
+
+    private static List<String> tokens(Gguf file, ModelConfig config) {
+        List<String> tokens = file.metadata().strings(PREFIX + "tokens").orElseThrow(() -> missing(file, "tokens"));
+        if (tokens.size() > config.vocabSize()) {
+            throw new TillerException(file.path() + ": key " + PREFIX + "tokens: expected at most " + config.vocabSize()
+                    + " tokens (rows of " + GgufNames.EMBED + "), found " + tokens.size());
+        }
+        return tokens;
+    }
+
+    private static void checkLength(Gguf file, String name, int found, int expected) {
+        if (found >= 0 && found != expected) {
+            throw new TillerException(file.path() + ": key " + PREFIX + name + ": expected " + expected
+                    + " elements (one per token), found " + found);
+        }
+    }
+
+    private static TillerException missing(Gguf file, String name) {
+        return new TillerException(file.path() + ": expected key " + PREFIX + name + " (the file has no tokenizer)");
+    }
+}

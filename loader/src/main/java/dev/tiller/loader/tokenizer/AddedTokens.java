@@ -1,0 +1,116 @@
+package dev.tiller.loader.tokenizer;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/** Tokens that are found in a text before the model sees it, the longest first; a trie over code points. */
+final class AddedTokens {
+    /**
+     * A token beside or on top of the vocabulary of the model.
+     *
+     * @param id token id
+     * @param content its text
+     * @param singleWord counts only where no word character touches it
+     * @param stripLeft takes the white space before it along
+     * @param stripRight takes the white space after it along
+     * @param normalized is looked for in the normalized text, in its own normalized form
+     * @param special can be left out when decoding
+     */
+    record AddedToken(
+            int id,
+            String content,
+            boolean singleWord,
+            boolean stripLeft,
+            boolean stripRight,
+            boolean normalized,
+            boolean special) {}
+
+    /** A stretch of text, and the added token that it is or null. */
+    record Piece(AlignedText text, AddedToken token) {}
+
+    /** (node, code point) to node; node 0 is the root. */
+    private final LongIntMap edges = new LongIntMap(64);
+
+    private final List<Node> nodes = new ArrayList<>();
+
+    /** A place in the trie: the number of code points that lead there and the token that ends there, or null. */
+    private record Node(int depth, AddedToken token) {}
+
+    AddedTokens() {
+        nodes.add(new Node(0, null));
+    }
+
+    /** Adds a token under the text to look for. */
+    void add(AddedToken token, String pattern) {
+        int node = 0;
+        for (int c : pattern.codePoints().toArray()) {
+            int next = edges.get(edge(node, c));
+            if (next < 0) {
+                next = nodes.size();
+                nodes.add(new Node(nodes.get(node).depth + 1, null));
+                edges.put(edge(node, c), next);
+            }
+            node = next;
+        }
+        if (node != 0) {
+            nodes.set(node, new Node(nodes.get(node).depth, token));
+        }
+    }
+
+    private int longestMatch(AlignedText text, int from) {
+        int best = -1;
+        int node = 0;
+        for (int at = from; at < text.length(); at++) {
+            node = edges.get(edge(node, text.codePoint(at)));
+            if (node < 0) {
+                break;
+            }
+            if (nodes.get(node).token != null) {
+                best = node;
+            }
+        }
+        return best;
+    }
+
+    private static boolean touchesWord(AlignedText text, int begin, int end) {
+        return (begin > 0 && CodePoints.isWord(text.codePoint(begin - 1)))
+                || (end < text.length() && CodePoints.isWord(text.codePoint(end)));
+    }
+
+    private static long edge(int node, int codePoint) {
+        return (long) node << 21 | codePoint;
+    }
+
+    /** Cuts a text into added tokens and what lies between them, leaving out nothing. */
+    void split(AlignedText text, List<Piece> out) {
+        int done = 0;
+        for (int at = 0; at < text.length(); ) {
+            int node = longestMatch(text, at);
+            if (node < 0) {
+                at++;
+                continue;
+            }
+            AddedToken token = nodes.get(node).token;
+            int begin = at;
+            int end = at + nodes.get(node).depth;
+            at = end;
+            if (token.singleWord && touchesWord(text, begin, end)) {
+                continue;
+            }
+            while (token.stripLeft && begin > done && CodePoints.isWhitespace(text.codePoint(begin - 1))) {
+                begin--;
+            }
+            while (token.stripRight && end < text.length() && CodePoints.isWhitespace(text.codePoint(end))) {
+                end++;
+            }
+            if (done < begin) {
+                out.add(new Piece(text.slice(done, begin), null));
+            }
+            out.add(new Piece(text.slice(begin, end), token));
+            done = end;
+        }
+        if (done < text.length()) {
+            out.add(new Piece(text.slice(done, text.length()), null));
+        }
+    }
+}

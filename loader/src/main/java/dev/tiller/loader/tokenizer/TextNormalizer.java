@@ -1,0 +1,106 @@
+package dev.tiller.loader.tokenizer;
+
+import java.text.Normalizer.Form;
+import java.util.List;
+
+/** The "normalizer" of a tokenizer.json: rewrites a text and keeps the origins of its characters. */
+interface TextNormalizer {
+    AlignedText normalize(AlignedText text);
+
+    /** The normalizer that the section describes; a null section changes nothing. */
+    static TextNormalizer read(Section section) {
+        if (section == null) {
+            return text -> text;
+        }
+        return switch (section.type()) {
+            case "NFC" -> form(section, Form.NFC);
+            case "NFD" -> form(section, Form.NFD);
+            case "NFKC" -> form(section, Form.NFKC);
+            case "NFKD" -> form(section, Form.NFKD);
+            case "Lowercase" -> {
+                section.only();
+                yield TextNormalizer::lowercase;
+            }
+            case "Prepend" -> prepend(section.only("prepend").string("prepend"));
+            case "Strip" -> {
+                section.only("strip_left", "strip_right");
+                yield strip(section.flag("strip_left"), section.flag("strip_right"));
+            }
+            case "Replace" -> {
+                section.only("pattern", "content");
+                yield replace(TextPattern.read(section, "pattern"), section.string("content"));
+            }
+            case "Sequence" ->
+                sequence(section.steps("normalizers").stream()
+                        .map(TextNormalizer::read)
+                        .toList());
+            default ->
+                throw section.unsupported(
+                        "NFC", "NFD", "NFKC", "NFKD", "Lowercase", "Prepend", "Strip", "Replace", "Sequence");
+        };
+    }
+
+    static TextNormalizer sequence(List<TextNormalizer> steps) {
+        return text -> {
+            AlignedText result = text;
+            for (TextNormalizer step : steps) {
+                result = step.normalize(result);
+            }
+            return result;
+        };
+    }
+
+    static TextNormalizer prepend(String prefix) {
+        return text -> text.prepend(prefix);
+    }
+
+    /** Every match becomes the content, whose characters have the origin of the last character of the match. */
+    static TextNormalizer replace(TextPattern pattern, String content) {
+        int[] characters = content.codePoints().toArray();
+        return text -> {
+            AlignedText.Builder out = new AlignedText.Builder(text.length());
+            int copied = 0;
+            for (TextPattern.Span match : pattern.matches(text)) {
+                out.add(text, copied, match.begin());
+                int last = Math.max(0, match.end() - 1);
+                for (int c : characters) {
+                    out.add(c, text.start(last), text.end(last));
+                }
+                copied = match.end();
+            }
+            return out.add(text, copied, text.length()).build();
+        };
+    }
+
+    private static TextNormalizer form(Section section, Form form) {
+        section.only();
+        return new UnicodeForm(form);
+    }
+
+    private static TextNormalizer strip(boolean left, boolean right) {
+        return text -> {
+            int begin = 0;
+            int end = text.length();
+            while (left && begin < end && CodePoints.isWhitespace(text.codePoint(begin))) {
+                begin++;
+            }
+            while (right && begin < end && CodePoints.isWhitespace(text.codePoint(end - 1))) {
+                end--;
+            }
+            return text.slice(begin, end);
+        };
+    }
+
+    /** Each character by itself, without regard to its neighbours; one of them becomes two. */
+    private static AlignedText lowercase(AlignedText text) {
+        AlignedText.Builder out = new AlignedText.Builder(text.length());
+        for (int i = 0; i < text.length(); i++) {
+            int c = text.codePoint(i);
+            out.add(Character.toLowerCase(c), text.start(i), text.end(i));
+            if (c == 0x130) {
+                out.add(0x307, text.start(i), text.end(i));
+            }
+        }
+        return out.build();
+    }
+}

@@ -1,0 +1,56 @@
+package dev.tiller.loader.tokenizer;
+
+import java.util.Arrays;
+
+/** Tokens of a text as they are found: ids, spelling and origins. */
+final class TokenList {
+    private int[] ids = new int[32];
+    private int[] starts = new int[32];
+    private int[] ends = new int[32];
+    private String[] texts = new String[32];
+    private int size;
+
+    void add(int id, String text, int start, int end) {
+        if (size == ids.length) {
+            ids = Arrays.copyOf(ids, size * 2);
+            starts = Arrays.copyOf(starts, size * 2);
+            ends = Arrays.copyOf(ends, size * 2);
+            texts = Arrays.copyOf(texts, size * 2);
+        }
+        ids[size] = id;
+        starts[size] = start;
+        ends[size] = end;
+        texts[size++] = text;
+    }
+
+    void addAll(TokenList other) {
+        for (int i = 0; i < other.size; i++) {
+            add(other.ids[i], other.texts[i], other.starts[i], other.ends[i]);
+        }
+    }
+
+    int size() {
+        return size;
+    }
+
+    int start(int index) {
+        return starts[index];
+    }
+
+    int end(int index) {
+        return ends[index];
+    }
+
+    String text(int index) {
+        return texts[index];
+    }
+
+    void setOrigin(int index, int start, int end) {
+        starts[index] = start;
+        ends[index] = end;
+    }
+
+    Encoding toEncoding() {
+        return new Encoding(Arrays.copyOf(ids, size), Arrays.copyOf(starts, size), Arrays.copyOf(ends, size));
+    }
+}

@@ -1,0 +1,243 @@
+package dev.tiller.loader;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.google.gson.JsonObject;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class ModelConfigTest {
+    private static final String SIZES = "\"hidden_size\":64,\"intermediate_size\":100,\"num_hidden_layers\":2,"
+            + "\"num_attention_heads\":4,\"vocab_size\":50";
+
+    private static ModelConfig parse(String family, String more) {
+        String text = "{\"model_type\":\"" + family + "\"," + SIZES + more + "}";
+        return ModelConfig.parse(Json.parseObject(text, "config.json"), "config.json");
+    }
+
+    private static ModelConfig with(String key, String value) {
+        JsonObject json = Json.parseObject("{\"model_type\":\"llama\"," + SIZES + "}", "config.json");
+        json.add(key, Json.parse(value, "value"));
+        return ModelConfig.parse(json, "config.json");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"llama", "llama3_rope", "llama_bias", "qwen2"})
+    void bothKeyStylesGiveTheSameModel(String family) {
+        Path folder = SharedFiles.require("fixtures/architectures/" + family);
+        assertEquals(
+                ModelConfig.read(folder.resolve("config.json")), ModelConfig.read(folder.resolve("config.alt.json")));
+    }
+
+    @Test
+    void everyFieldOfARealFile() {
+        Path file = SharedFiles.require("fixtures/architectures/llama3_rope/config.json");
+        RopeConfig rope = new RopeConfig("llama3", 10000, 8, 1, 4, 64, 16);
+        assertEquals(
+                new ModelConfig(
+                        "llama",
+                        96,
+                        160,
+                        3,
+                        6,
+                        3,
+                        16,
+                        257,
+                        512,
+                        1e-5f,
+                        rope,
+                        "silu",
+                        true,
+                        false,
+                        false,
+                        0,
+                        1,
+                        List.of(2),
+                        -1),
+                ModelConfig.read(file));
+    }
+
+    @Test
+    void llamaDefaults() {
+        RopeConfig rope = new RopeConfig("default", 10000, 1, 0, 0, 0, 16);
+        assertEquals(
+                new ModelConfig(
+                        "llama",
+                        64,
+                        100,
+                        2,
+                        4,
+                        4,
+                        16,
+                        50,
+                        2048,
+                        1e-6f,
+                        rope,
+                        "silu",
+                        false,
+                        false,
+                        false,
+                        0,
+                        1,
+                        List.of(2),
+                        -1),
+                parse("llama", ""));
+    }
+
+    @Test
+    void qwen2Defaults() {
+        RopeConfig rope = new RopeConfig("default", 10000, 1, 0, 0, 0, 16);
+        assertEquals(
+                new ModelConfig(
+                        "qwen2", 64, 100, 2, 4, 4, 16, 50, 32768, 1e-6f, rope, "silu", false, true, false, 0, -1,
+                        List.of(), -1),
+                parse("qwen2", ""));
+        WeightNames names = WeightNames.of("qwen2");
+        assertTrue(names.has(WeightRole.Q_BIAS));
+        assertFalse(names.has(WeightRole.O_BIAS));
+    }
+
+    @Test
+    void slidingWindowOnlyWhenUsed() {
+        assertEquals(0, parse("qwen2", ",\"sliding_window\":8").slidingWindow());
+        String used = ",\"use_sliding_window\":true,\"sliding_window\":8";
+        assertEquals(0, parse("qwen2", used).slidingWindow()); // max_window_layers 28 is beyond both blocks
+        assertEquals(8, parse("qwen2", used + ",\"max_window_layers\":0").slidingWindow());
+        assertThrows(TillerException.class, () -> parse("qwen2", used + ",\"max_window_layers\":1"));
+        String types = used + ",\"layer_types\":[\"sliding_attention\",\"sliding_attention\"]";
+        assertEquals(8, parse("qwen2", types).slidingWindow());
+        assertThrows(TillerException.class, () -> parse("qwen2", used + ",\"layer_types\":[\"sliding_attention\"]"));
+        assertEquals(0, parse("llama", used + ",\"max_window_layers\":0").slidingWindow());
+    }
+
+    @Test
+    void nestedRopeWins() {
+        ModelConfig config = parse(
+                "llama",
+                ",\"rope_theta\":5.0,\"rope_scaling\":{\"type\":\"linear\",\"factor\":3},"
+                        + "\"rope_parameters\":{\"rope_theta\":7,\"rope_type\":\"linear\",\"factor\":2.5}");
+        assertEquals(new RopeConfig("linear", 7, 2.5, 0, 0, 0, 16), config.rope());
+        assertEquals(
+                new RopeConfig("linear", 5, 3, 0, 0, 0, 16),
+                parse("llama", ",\"rope_theta\":5.0,\"rope_scaling\":{\"type\":\"linear\",\"factor\":3}")
+                        .rope());
+    }
+
+    @Test
+    void tokensMayBeAbsentNullOrSeveral() {
+        ModelConfig none = parse("llama", ",\"bos_token_id\":null,\"eos_token_id\":null,\"pad_token_id\":-1");
+        assertEquals(-1, none.bosId());
+        assertEquals(List.of(), none.eosIds());
+        assertEquals(-1, none.padId());
+        assertEquals(List.of(3, 4), parse("llama", ",\"eos_token_id\":[3,4]").eosIds());
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "model_type|\"mamba\"",
+                "hidden_size|0",
+                "hidden_size|-64",
+                "hidden_size|66",
+                "hidden_size|64.0",
+                "hidden_size|\"64\"",
+                "hidden_size|null",
+                "hidden_size|1000000000000",
+                "num_hidden_layers|0",
+                "num_hidden_layers|100000000",
+                "num_key_value_heads|3",
+                "num_key_value_heads|0",
+                "head_dim|15",
+                "head_dim|100000000",
+                "vocab_size|0",
+                "max_position_embeddings|0",
+                "rms_norm_eps|-1",
+                "rms_norm_eps|\"1e-5\"",
+                "hidden_act|\"relu6\"",
+                "eos_token_id|50",
+                "eos_token_id|[1,\"2\"]",
+                "bos_token_id|-2",
+                "tie_word_embeddings|1",
+                "rope_theta|0",
+                "rope_scaling|\"linear\"",
+                "partial_rotary_factor|0.5",
+            })
+    void refusesNonsense(String key, String value) {
+        TillerException e = assertThrows(TillerException.class, () -> with(key, value));
+        assertTrue(e.getMessage().startsWith("config.json"), e.getMessage());
+        assertTrue(e.getMessage().contains("key \"" + key + "\""), e.getMessage());
+        assertTrue(e.getMessage().contains("expected"), e.getMessage());
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "{\"rope_type\":\"spiral\"}|one of [default, linear, llama3], found \"spiral\"",
+                "{\"rope_type\":\"linear\"}|\"factor\"",
+                "{\"rope_type\":\"linear\",\"factor\":0.5}|at least 1, found 0.5",
+                "{\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":1}|high_freq_factor",
+                "{\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":4,\"high_freq_factor\":4}|high_freq_factor",
+                "{\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":1,\"high_freq_factor\":4,"
+                        + "\"original_max_position_embeddings\":99999}|original_max_position_embeddings",
+            })
+    void refusesRopeNonsense(String rope, String part) {
+        for (String key : List.of("rope_scaling", "rope_parameters")) {
+            TillerException e = assertThrows(TillerException.class, () -> with(key, rope));
+            assertTrue(e.getMessage().contains(part), e.getMessage());
+        }
+    }
+
+    @Test
+    void refusesQuantisedWeights() {
+        TillerException e =
+                assertThrows(TillerException.class, () -> with("quantization_config", "{\"quant_method\":\"gptq\"}"));
+        assertTrue(e.getMessage().contains("gptq"), e.getMessage());
+    }
+
+    @Test
+    void generationConfigFallsBackToTheModel() {
+        ModelConfig config = parse("llama", "");
+        GenerationConfig none = GenerationConfig.read(Path.of("no-such-directory/generation_config.json"), config);
+        assertEquals(List.of(2), none.eosIds());
+        assertNull(none.temperature());
+        GenerationConfig some = GenerationConfig.parse(
+                Json.parseObject(
+                        "{\"eos_token_id\":[3,0],\"temperature\":0.6,\"top_k\":20,\"top_p\":0.95,\"min_p\":0.1,"
+                                + "\"repetition_penalty\":1.1,\"do_sample\":true,\"max_new_tokens\":96}",
+                        "g"),
+                "g",
+                config);
+        assertEquals(new GenerationConfig(List.of(3, 0), 0.6, 20, 0.95, 0.1, 1.1, true, 96), some);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "{\"eos_token_id\":50}",
+                "{\"temperature\":-1}",
+                "{\"top_k\":-1}",
+                "{\"top_k\":1.5}",
+                "{\"top_p\":0}",
+                "{\"top_p\":1.01}",
+                "{\"min_p\":2}",
+                "{\"repetition_penalty\":0}",
+                "{\"do_sample\":\"yes\"}",
+                "{\"max_new_tokens\":0}"
+            })
+    void generationConfigRefusesNonsense(String text) {
+        TillerException e = assertThrows(
+                TillerException.class,
+                () -> GenerationConfig.parse(Json.parseObject(text, "g.json"), "g.json", parse("llama", "")));
+        assertTrue(e.getMessage().startsWith("g.json: key"), e.getMessage());
+    }
+}

@@ -1,0 +1,241 @@
+package dev.tiller.loader.gguf;
+
+import static dev.tiller.loader.gguf.GgufBytes.floats;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.tiller.loader.DType;
+import dev.tiller.loader.ModelConfig;
+import dev.tiller.loader.RopeConfig;
+import dev.tiller.loader.TensorView;
+import dev.tiller.loader.TillerException;
+import dev.tiller.loader.tokenizer.GgufVocabulary;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class GgufModelTest {
+    @TempDir
+    Path folder;
+
+    @Test
+    void configurationComesFromTheKeys() {
+        try (GgufModel model = GgufModel.open(TinyLlama.model().write(folder))) {
+            RopeConfig rope = new RopeConfig("default", 50000, 1, 0, 0, 0, 4);
+            assertEquals(
+                    new ModelConfig(
+                            "llama",
+                            32,
+                            32,
+                            2,
+                            2,
+                            1,
+                            4,
+                            6,
+                            64,
+                            1e-5f,
+                            rope,
+                            "silu",
+                            true,
+                            false,
+                            false,
+                            0,
+                            0,
+                            List.of(4, 5),
+                            -1),
+                    model.config());
+            assertEquals(List.of(4, 5), model.generationConfig().eosIds());
+            assertEquals(Map.of("bos_token", "<s>", "eos_token", "<end>"), model.specialTokens());
+            assertEquals("{{ messages }}", model.chatTemplateSource().orElseThrow());
+        }
+    }
+
+    @Test
+    void namesAndShapesAreThoseOfHuggingFace() {
+        try (GgufModel model = GgufModel.open(TinyLlama.model().write(folder))) {
+            assertEquals(20, model.tensorNames().size());
+            assertArrayEquals(new long[] {6, 32}, shape(model, "model.embed_tokens.weight"));
+            assertArrayEquals(new long[] {32}, shape(model, "model.norm.weight"));
+            String block = "model.layers.1.";
+            assertArrayEquals(new long[] {32}, shape(model, block + "input_layernorm.weight"));
+            assertArrayEquals(new long[] {32}, shape(model, block + "post_attention_layernorm.weight"));
+            assertArrayEquals(new long[] {8, 32}, shape(model, block + "self_attn.q_proj.weight"));
+            assertArrayEquals(new long[] {4, 32}, shape(model, block + "self_attn.k_proj.weight"));
+            assertArrayEquals(new long[] {4, 32}, shape(model, block + "self_attn.v_proj.weight"));
+            assertArrayEquals(new long[] {32, 8}, shape(model, block + "self_attn.o_proj.weight"));
+            for (String part : List.of("gate", "up", "down")) {
+                assertArrayEquals(new long[] {32, 32}, shape(model, block + "mlp." + part + "_proj.weight"));
+            }
+            assertFalse(model.find("lm_head.weight").isPresent());
+            assertFalse(model.find("blk.0.attn_q.weight").isPresent());
+        }
+    }
+
+    @Test
+    void queryAndKeyRowsGoBackToHalves() {
+        try (GgufModel model = GgufModel.open(TinyLlama.model().write(folder))) {
+            assertRows(model, "model.layers.0.self_attn.q_proj.weight", 0, 2, 1, 3, 4, 6, 5, 7);
+            assertRows(model, "model.layers.1.self_attn.q_proj.weight", 100, 102, 101, 103, 104, 106, 105, 107);
+            assertRows(model, "model.layers.0.self_attn.k_proj.weight", 0, 2, 1, 3);
+            assertRows(model, "model.layers.0.self_attn.v_proj.weight", 0, 1, 2, 3);
+        }
+    }
+
+    @Test
+    void biasesFollowTheirProjections() {
+        GgufBytes bytes = TinyLlama.model()
+                .tensor("blk.0.attn_q.bias", 0, floats(0, 1, 2, 3, 4, 5, 6, 7), 8)
+                .tensor("blk.0.attn_k.bias", 0, floats(0, 1, 2, 3), 4)
+                .tensor("blk.0.attn_v.bias", 0, floats(0, 1, 2, 3), 4);
+        try (GgufModel model = GgufModel.open(bytes.write(folder))) {
+            assertTrue(model.config().attentionBias());
+            assertArrayEquals(
+                    new float[] {0, 2, 1, 3, 4, 6, 5, 7}, values(model, "model.layers.0.self_attn.q_proj.bias"));
+            assertArrayEquals(new float[] {0, 2, 1, 3}, values(model, "model.layers.0.self_attn.k_proj.bias"));
+            assertArrayEquals(new float[] {0, 1, 2, 3}, values(model, "model.layers.0.self_attn.v_proj.bias"));
+        }
+    }
+
+    @Test
+    void qwenRowsStayAndTheHeadMayBeSeparate() {
+        GgufBytes bytes =
+                TinyLlama.weights(TinyLlama.metadata("qwen2")).tensor("output.weight", 30, new byte[6 * 32 * 2], 32, 6);
+        try (GgufModel model = GgufModel.open(bytes.write(folder))) {
+            assertEquals("qwen2", model.config().modelType());
+            assertFalse(model.config().tiedEmbeddings());
+            assertEquals(DType.BF16, model.find("lm_head.weight").orElseThrow().dtype());
+            assertRows(model, "model.layers.0.self_attn.q_proj.weight", 0, 1, 2, 3, 4, 5, 6, 7);
+        }
+    }
+
+    @Test
+    void rotaryScalingIsReadOrRefused() {
+        GgufBytes linear = TinyLlama.model().string("llama.rope.scaling.type", "linear");
+        assertEquals(new RopeConfig("linear", 50000, 4, 0, 0, 0, 4), rope(linear.f32("llama.rope.scaling.factor", 4)));
+        refuses(
+                "key llama.rope.scaling.type: expected none or linear, found yarn",
+                m -> m.string("llama.rope.scaling.type", "yarn"));
+        refuses(
+                "key llama.rope.dimension_count: expected the width of a head, 4, found 2",
+                m -> m.u32("llama.rope.dimension_count", 2));
+    }
+
+    /** Two pairs at base 50000: wavelengths 2 pi (kept) and 2 pi sqrt(50000) = 1405 (kept): no llama3 scaling shows. */
+    @Test
+    void rotaryFactorsGiveTheLlama3Setting() {
+        assertEquals(
+                new RopeConfig("llama3", 50000, 1, 1, 4, 8192, 4),
+                rope(TinyLlama.model().tensor("rope_freqs.weight", 0, floats(1, 1), 2)));
+        refuses(
+                "tensor rope_freqs.weight: expected the factors of llama3 scaling",
+                m -> m.tensor("rope_freqs.weight", 0, floats(1, 2), 2));
+        refuses("tensor rope_freqs.weight: expected 2 factors", m -> m.tensor("rope_freqs.weight", 0, floats(1), 1));
+    }
+
+    /** The published setting of Llama 3.2 1B; the factors are those its converter writes (numpy, float32). */
+    @Test
+    void rotaryFactorsOfAPublishedModel() {
+        float[] factors = new float[32];
+        Arrays.fill(factors, 0, 15, 1);
+        factors[15] = 1.6513292789459229f;
+        factors[16] = 3.2922627925872803f;
+        factors[17] = 9.666730880737305f;
+        Arrays.fill(factors, 18, 32, 32);
+        MemorySegment data = MemorySegment.ofArray(floats(factors));
+        GgufTensor tensor = new GgufTensor("rope_freqs.weight", new long[] {32}, GgufType.F32, data, "test");
+        assertEquals(new RopeConfig("llama3", 500000, 32, 1, 4, 8192, 64), RopeFactors.toLlama3(tensor, 500000, 64));
+        assertThrows(TillerException.class, () -> RopeFactors.toLlama3(tensor, 10000, 64));
+    }
+
+    @Test
+    void whatTheForwardPassCannotDoIsRefused() {
+        refuses(
+                "key llama.expert_count: expected a model without experts, found 8",
+                m -> m.u32("llama.expert_count", 8));
+        refuses("key split.count: expected a model in one file, found 3 parts", m -> m.u32("split.count", 3));
+        refuses(
+                "key llama.vocab_size: expected the 6 rows of token_embd.weight, found 7",
+                m -> m.u32("llama.vocab_size", 7));
+        refuses(
+                "tensor blk.2.attn_v.weight: expected a tensor of a llama model with 2 blocks",
+                m -> m.tensor("blk.2.attn_v.weight", 0, TinyLlama.rows(4, 0), 32, 4));
+        refuses(
+                "tensor blk.0.attn_q_norm.weight: expected a tensor of a llama model",
+                m -> m.tensor("blk.0.attn_q_norm.weight", 0, floats(1), 1));
+        refuses("tensor output.weight: expected type F32", m -> m.tensor("output.weight", 12, new byte[144], 256));
+        refuses(
+                "tensor blk.1.attn_q.bias: expected 2 heads of 4 rows",
+                m -> m.tensor("blk.1.attn_q.bias", 0, floats(1), 1));
+        Path other = new GgufBytes().string("general.architecture", "gemma").write(folder);
+        fails("key general.architecture: expected llama or qwen2, found gemma", other);
+        fails("key general.architecture: expected llama or qwen2, found nothing", new GgufBytes().write(folder));
+    }
+
+    @Test
+    void endTokensOutsideTheVocabularyAreRefused() {
+        refuses(
+                "key tokenizer.ggml.eom_token_id: expected a token below 6, found 6",
+                m -> m.u32("tokenizer.ggml.eom_token_id", 6));
+    }
+
+    @Test
+    void vocabularyComesFromTheKeys() {
+        try (GgufModel model = GgufModel.open(TinyLlama.model().write(folder));
+                Gguf file = Gguf.open(model.path())) {
+            GgufVocabulary v = GgufTokens.vocabulary(file, model.config());
+            assertEquals("gpt2", v.model());
+            assertEquals("smollm", v.pre());
+            assertEquals(List.of("<s>", "a", "b", "ab", "<end>", "<eot>"), v.tokens());
+            assertArrayEquals(new int[] {3, 1, 1, 1, 3, 3}, v.tokenTypes());
+            assertEquals(List.of("a b"), v.merges());
+            assertEquals(0, v.bosId());
+            assertEquals(4, v.eosId());
+            assertFalse(v.addBos());
+            assertFalse(v.addSpacePrefix());
+        }
+    }
+
+    private void refuses(String message, Consumer<GgufBytes> change) {
+        GgufBytes bytes = TinyLlama.model();
+        change.accept(bytes);
+        fails(message, bytes.write(folder));
+    }
+
+    private static void fails(String message, Path path) {
+        TillerException error =
+                assertThrows(TillerException.class, () -> GgufModel.open(path).close());
+        assertTrue(error.getMessage().startsWith(path + ": "), error.getMessage());
+        assertTrue(error.getMessage().contains(message), error.getMessage());
+    }
+
+    private RopeConfig rope(GgufBytes bytes) {
+        try (GgufModel model = GgufModel.open(bytes.write(folder))) {
+            return model.config().rope();
+        }
+    }
+
+    private static long[] shape(GgufModel model, String name) {
+        return model.find(name).orElseThrow().shape();
+    }
+
+    private static float[] values(GgufModel model, String name) {
+        return model.find(name).orElseThrow().toFloats();
+    }
+
+    /** Every element of row r is expected[r]. */
+    private static void assertRows(GgufModel model, String name, float... expected) {
+        TensorView view = model.find(name).orElseThrow();
+        float[] found = view.toFloats();
+        for (int i = 0; i < found.length; i++) {
+            assertEquals(expected[i / view.columns()], found[i], name + " at " + i);
+        }
+    }
+}

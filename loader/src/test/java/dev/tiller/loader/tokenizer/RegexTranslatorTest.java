@@ -1,0 +1,83 @@
+package dev.tiller.loader.tokenizer;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import java.util.List;
+import java.util.regex.MatchResult;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Where the syntax of Oniguruma and that of Java differ. Expected matches are those of Oniguruma. */
+class RegexTranslatorTest {
+    private static List<String> find(String regex, String text) {
+        return RegexTranslator.compile(regex)
+                .matcher(text)
+                .results()
+                .map(MatchResult::group)
+                .toList();
+    }
+
+    @Test
+    void classesMeanUnicode() {
+        assertEquals(List.of("\u00A0\u2003"), find("\\s+", "a\u00A0\u2003b\u200B"));
+        assertEquals(List.of("\u0664\u0665"), find("\\d+", "\u0664\u0665 "));
+        assertEquals(List.of("\u00E9\u4E2D_"), find("\\w+", "\u00E9\u4E2D_-"));
+        assertEquals(List.of("'S", "'\u017F"), find("(?i:'s)", "'S '\u017F"));
+    }
+
+    @Test
+    void lettersThatMeanSomethingElse() {
+        assertEquals(List.of("1", "f"), find("\\h", "1 f\tg"));
+        assertEquals(List.of("\u000B"), find("\\v", "\n\u000B\r"));
+        assertEquals(List.of("a", "b"), find("^.$", "a\nb"));
+        assertEquals(List.of("a\r", "b"), find(".+", "a\r\nb"));
+        assertEquals(List.of("a\nb"), find("(?m:a.b)", "a\nb"));
+    }
+
+    @Test
+    void properties() {
+        assertEquals(List.of("\u4E2D"), find("\\p{Han}", "a\u4E2D\u3042"));
+        assertEquals(List.of("\u3042"), find("\\p{Hiragana}", "a\u4E2D\u3042"));
+        assertEquals(List.of("1", "-"), find("\\p{^L}", "a1-b"));
+        assertEquals(List.of("a", "b"), find("\\P{^Letter}", "a1-b"));
+        assertEquals(List.of("A"), find("[\\p{Lu}]", "aA"));
+        assertEquals(List.of("A"), find("\\p{uppercase_letter}", "aA"));
+    }
+
+    @Test
+    void quantifiers() {
+        assertEquals(List.of("12345"), find("\\p{N}{1,3}+", "12345"));
+        assertEquals(List.of("abab"), find("(ab){1,3}+", "ababx"));
+        assertEquals(List.of("x12", "x"), find("x\\d{,2}", "x123xa"));
+        assertEquals(List.of("a{x}"), find("a{x}", "a{x}"));
+        assertEquals(List.of("1", "2"), find("\\d{1,2}?", "12"));
+        assertEquals(List.of(), find("a++a", "aaa"));
+        assertEquals(List.of("]", "}"), find("]|}", "]}"));
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "[[:alpha:]]",
+                "\\X",
+                "\\1",
+                "(?<n>a)(?x:b)",
+                "[]a]",
+                "a{2}?",
+                "*a",
+                "(",
+                "[a",
+                "\\",
+                "\\p{NoSuch}",
+                "\\pL",
+                "(?x)a",
+                "a)",
+                "\\k<n>",
+                "\\p{Punct}"
+            })
+    void refusesWhatItCannotTranslate(String regex) {
+        assertThrows(IllegalArgumentException.class, () -> RegexTranslator.compile(regex));
+    }
+}
