@@ -1,0 +1,54 @@
+package dev.tiller.kernels;
+
+import dev.tiller.loader.DType;
+import dev.tiller.loader.TensorView;
+import java.util.Arrays;
+
+/** What the backends that keep their buffers in Java arrays have in common: buffers, copies, pages. */
+public abstract class HeapBackend implements Backend {
+    @Override
+    public final Buffer buffer(int rows, int columns) {
+        return new HeapBuffer(this, rows, columns);
+    }
+
+    @Override
+    public final void write(float[] source, int from, Buffer target, int row, int rows) {
+        Arguments.copy(this, source, from, target, row, rows);
+        int n = target.columns();
+        System.arraycopy(source, from, HeapBuffer.array(target), row * n, rows * n);
+    }
+
+    @Override
+    public final void read(Buffer source, int row, int rows, float[] target, int at) {
+        Arguments.copy(this, target, at, source, row, rows);
+        int n = source.columns();
+        System.arraycopy(HeapBuffer.array(source), row * n, target, at, rows * n);
+    }
+
+    @Override
+    public final void clear(Buffer buffer) {
+        Arguments.rows(this, "buffer", buffer, 0);
+        Arrays.fill(HeapBuffer.array(buffer), 0);
+    }
+
+    @Override
+    public final WeightFormat naturalFormat(TensorView weight) {
+        return weight.dtype() == DType.BF16
+                ? WeightFormat.BF16
+                : weight.dtype() == DType.F16 ? WeightFormat.F16 : WeightFormat.F32;
+    }
+
+    @Override
+    public final KvPages kvPages(int blocks, int kvHeads, int headDim) {
+        return new HeapKvPages(this, blocks, kvHeads, headDim);
+    }
+
+    @Override
+    public final void gather(Buffer x, int[] index, int count, Buffer out) {
+        Arguments.gather(this, x, index, count, out);
+        int n = x.columns();
+        for (int i = 0; i < count; i++) {
+            System.arraycopy(HeapBuffer.array(x), index[i] * n, HeapBuffer.array(out), i * n, n);
+        }
+    }
+}

@@ -1,0 +1,200 @@
+package dev.tiller.kernels.cpu;
+
+import static dev.tiller.kernels.HeapBuffer.array;
+
+import dev.tiller.kernels.Activation;
+import dev.tiller.kernels.Arguments;
+import dev.tiller.kernels.AttentionSpec;
+import dev.tiller.kernels.Buffer;
+import dev.tiller.kernels.EditTable;
+import dev.tiller.kernels.HeapBackend;
+import dev.tiller.kernels.HeapKvPages;
+import dev.tiller.kernels.KvPages;
+import dev.tiller.kernels.Matrix;
+import dev.tiller.kernels.Norm;
+import dev.tiller.kernels.RopeTable;
+import dev.tiller.kernels.Rows;
+import dev.tiller.kernels.SiteTaps;
+import dev.tiller.kernels.WeightFormat;
+import dev.tiller.kernels.WeightRows;
+import dev.tiller.loader.TensorView;
+import java.lang.foreign.Arena;
+import java.util.List;
+
+/**
+ * The fast backend for processors: vectors of the Vector API, all cores, weights in their own format outside the Java
+ * heap. Sums are float32 and run in an order that depends neither on the other rows of a call nor on the threads.
+ */
+public final class SimdBackend extends HeapBackend {
+    private final WorkerPool pool;
+    private final Arena weights = Arena.ofShared();
+    private final MatmulTask matmul;
+    private final AttentionTask attention;
+    private final SiteTask site;
+    private final NormTask norm = new NormTask();
+    private final RowTasks.Embed embed = new RowTasks.Embed();
+    private final RowTasks.Rope rope = new RowTasks.Rope();
+    private final RowTasks.Append append = new RowTasks.Append();
+    private final RowTasks.Gated gated;
+
+    /** Starts {@code threads - 1} worker threads. */
+    public SimdBackend(int threads) {
+        if (threads < 1) {
+            throw new IllegalArgumentException("expected at least 1 thread, found " + threads);
+        }
+        this.pool = new WorkerPool(threads);
+        this.matmul = new MatmulTask(pool);
+        this.attention = new AttentionTask(pool);
+        this.site = new SiteTask(pool);
+        this.gated = new RowTasks.Gated(threads);
+    }
+
+    /** The width in bits of the vectors in this JVM. */
+    public static int vectorBits() {
+        return Lanes.BITS;
+    }
+
+    /** The width in bits that this processor prefers, at most 512; below 128 it has no usable vectors. */
+    public static int preferredBits() {
+        return Lanes.PREFERRED_BITS;
+    }
+
+    @Override
+    public String description() {
+        String reason = Lanes.BITS == Lanes.PREFERRED_BITS
+                ? "the widest this processor prefers"
+                : "set by -D" + Lanes.PROPERTY + ", this processor prefers " + Lanes.PREFERRED_BITS;
+        return "simd, " + Lanes.BITS + "-bit vectors, " + pool.threads() + " threads (" + reason + ")";
+    }
+
+    @Override
+    public Matrix matrix(List<TensorView> parts, WeightFormat format) {
+        return new PanelMatrix(this, new WeightRows(parts, format), weights, pool);
+    }
+
+    private PanelMatrix own(Matrix w) {
+        if (w instanceof PanelMatrix m && m.owner == this) {
+            return m;
+        }
+        throw new IllegalArgumentException("expected a matrix made by this backend");
+    }
+
+    @Override
+    public void embed(Matrix table, int[] ids, int rows, float scale, Buffer out) {
+        embed.table = own(table);
+        Arguments.embed(this, table, ids, rows, out);
+        embed.ids = ids;
+        embed.scale = scale;
+        embed.out = array(out);
+        pool.run(embed, rows, RowTasks.portion(8 * table.columns()));
+    }
+
+    @Override
+    public void matmul(Buffer x, int rows, Matrix w, Buffer bias, Buffer out) {
+        PanelMatrix panels = own(w);
+        Arguments.matmul(this, x, rows, w, bias, out);
+        matmul.run(array(x), rows, panels, array(bias), array(out));
+    }
+
+    @Override
+    public void norm(Buffer x, int rows, Norm norm, Buffer out) {
+        Arguments.norm(this, x, rows, norm, out);
+        this.norm.x = array(x);
+        this.norm.d = x.columns();
+        this.norm.norm = norm;
+        this.norm.out = array(out);
+        pool.run(this.norm, rows, RowTasks.portion(x.columns()));
+    }
+
+    @Override
+    public void rope(Buffer x, Rows rows, int column, int heads, int headDim, RopeTable table) {
+        Arguments.rope(this, x, rows, column, heads, headDim, table);
+        rope.x = array(x);
+        rope.columns = x.columns();
+        rope.rows = rows;
+        rope.column = column;
+        rope.heads = heads;
+        rope.headDim = headDim;
+        rope.table = table;
+        pool.run(rope, rows.count(), RowTasks.portion(2 * heads * headDim));
+    }
+
+    @Override
+    public void appendKv(Buffer x, Rows rows, int kColumn, int vColumn, KvPages kv, int block) {
+        Arguments.appendKv(this, x, rows, kColumn, vColumn, kv, block);
+        append.x = array(x);
+        append.columns = x.columns();
+        append.rows = rows;
+        append.kColumn = kColumn;
+        append.vColumn = vColumn;
+        append.kv = (HeapKvPages) kv;
+        append.block = block;
+        pool.run(append, rows.count(), RowTasks.portion(8 * append.kv.kvHeads() * append.kv.headDim()));
+    }
+
+    @Override
+    public void attend(Buffer x, Rows rows, int qColumn, KvPages kv, int block, AttentionSpec spec, Buffer out) {
+        Arguments.attend(this, x, rows, qColumn, kv, block, spec, out);
+        attention.run(array(x), x.columns(), rows, qColumn, (HeapKvPages) kv, block, spec, array(out));
+    }
+
+    @Override
+    public void gatedActivation(Buffer x, int rows, Activation activation, Buffer out) {
+        Arguments.gatedActivation(this, x, rows, activation, out);
+        gated.x = array(x);
+        gated.out = array(out);
+        gated.f = out.columns();
+        gated.activation = activation;
+        pool.run(gated, rows, RowTasks.portion(4 * out.columns()));
+    }
+
+    @Override
+    public void site(
+            Buffer x,
+            Buffer delta,
+            int rows,
+            EditTable edits,
+            SiteTaps taps,
+            EditTable after,
+            Norm norm,
+            Buffer normed) {
+        Arguments.site(this, x, delta, rows, edits, taps, after, norm, normed);
+        site.run(array(x), x.columns(), array(delta), rows, edits, taps, after, norm, array(normed));
+    }
+
+    @Override
+    public void edit(Buffer x, int rows, EditTable edits) {
+        Arguments.edit(this, x, rows, edits);
+        site.run(array(x), x.columns(), null, rows, edits, SiteTaps.NONE, EditTable.NONE, null, null);
+    }
+
+    @Override
+    public void argmax(Buffer x, int rows, int[] out) {
+        Arguments.argmax(this, x, rows, out);
+        for (int t = 0; t < rows; t++) {
+            out[t] = RowKernels.argmax(array(x), t * x.columns(), x.columns());
+        }
+    }
+
+    @Override
+    public void close() {
+        pool.close();
+        if (weights.scope().isAlive()) {
+            weights.close();
+        }
+    }
+
+    private static final class NormTask implements WorkerPool.Task {
+        float[] x;
+        int d;
+        Norm norm;
+        float[] out;
+
+        @Override
+        public void run(int from, int to, int worker) {
+            for (int t = from; t < to; t++) {
+                RowKernels.norm(x, t * d, norm, out, t * d);
+            }
+        }
+    }
+}

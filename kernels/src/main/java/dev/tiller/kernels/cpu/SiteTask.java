@@ -1,0 +1,140 @@
+package dev.tiller.kernels.cpu;
+
+import static dev.tiller.kernels.HeapBuffer.array;
+
+import dev.tiller.kernels.EditTable;
+import dev.tiller.kernels.Norm;
+import dev.tiller.kernels.SiteTaps;
+
+/**
+ * The residual site; a unit is a row. Only if sums over rows are wanted does it run in two halves, before and after the
+ * summation, which goes by columns so that each accumulator sees the rows in their order.
+ */
+final class SiteTask implements WorkerPool.Task {
+    private final WorkerPool pool;
+    private final SumTask sumTask = new SumTask();
+    private float[] x;
+    private int d;
+    private float[] delta;
+    private EditTable edits;
+    private SiteTaps taps;
+    private EditTable after;
+    private Norm norm;
+    private float[] normed;
+    private boolean beforeSums;
+    private boolean afterSums;
+
+    SiteTask(WorkerPool pool) {
+        this.pool = pool;
+    }
+
+    /** The arguments of {@link dev.tiller.kernels.Backend#site} as arrays; d is the row width. */
+    void run(
+            float[] x,
+            int d,
+            float[] delta,
+            int rows,
+            EditTable edits,
+            SiteTaps taps,
+            EditTable after,
+            Norm norm,
+            float[] normed) {
+        this.x = x;
+        this.d = d;
+        this.delta = delta;
+        this.edits = edits;
+        this.taps = taps;
+        this.after = after;
+        this.norm = norm;
+        this.normed = normed;
+        boolean sums = taps.sums() != null;
+        int portion = RowTasks.portion(d);
+        beforeSums = true;
+        afterSums = !sums;
+        pool.run(this, rows, portion);
+        if (sums) {
+            sumTask.run(rows);
+            beforeSums = false;
+            afterSums = true;
+            pool.run(this, rows, portion);
+        }
+    }
+
+    @Override
+    public void run(int from, int to, int worker) {
+        for (int t = from; t < to; t++) {
+            if (beforeSums) {
+                if (delta != null) {
+                    RowKernels.add(x, t * d, delta, t * d, d);
+                }
+                edit(t, edits);
+                tap(t);
+            }
+            if (afterSums) {
+                edit(t, after);
+                if (norm != null) {
+                    RowKernels.norm(x, t * d, norm, normed, t * d);
+                }
+            }
+        }
+    }
+
+    private void edit(int t, EditTable table) {
+        if (table.isEmpty()) {
+            return;
+        }
+        float[] v = array(table.directions());
+        int end = table.rowStart()[t + 1];
+        for (int i = table.rowStart()[t]; i < end; i++) {
+            int e = table.edit()[i];
+            float c = table.coefficient()[i];
+            float factor = switch (table.kinds()[e]) {
+                case ADD -> c;
+                case ABLATE -> -c * RowKernels.dot(x, t * d, v, e * d, d);
+                case CLAMP -> {
+                    float p = RowKernels.dot(x, t * d, v, e * d, d);
+                    yield c * (Math.min(Math.max(p, table.low()[e]), table.high()[e]) - p);
+                }
+            };
+            if (factor != 0) {
+                RowKernels.addScaled(x, t * d, factor, v, e * d, d);
+            }
+        }
+    }
+
+    private void tap(int t) {
+        if (taps.rows() != null) {
+            System.arraycopy(x, t * d, array(taps.rows()), t * d, d);
+        }
+        if (taps.probes() != null) {
+            int probes = taps.probes().rows();
+            float[] out = array(taps.projections());
+            for (int p = 0; p < probes; p++) {
+                out[t * probes + p] = RowKernels.dot(x, t * d, array(taps.probes()), p * d, d);
+            }
+        }
+    }
+
+    /** Adds the rows to their accumulators; a unit is a column range. */
+    private final class SumTask implements WorkerPool.Task {
+        private static final int RANGE = 256;
+        private int rows;
+
+        void run(int rows) {
+            this.rows = rows;
+            pool.run(this, Math.ceilDiv(d, RANGE), RowTasks.portion(RANGE * rows));
+        }
+
+        @Override
+        public void run(int from, int to, int worker) {
+            int column = from * RANGE;
+            int n = Math.min(d, to * RANGE) - column;
+            float[] sums = array(taps.sums());
+            for (int t = 0; t < rows; t++) {
+                for (int i = taps.sumStart()[t]; i < taps.sumStart()[t + 1]; i++) {
+                    RowKernels.add(sums, taps.sumSlot()[i] * d + column, x, t * d + column, n);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,205 @@
+package dev.tiller.kernels.scalar;
+
+import static dev.tiller.kernels.HeapBuffer.array;
+
+import dev.tiller.kernels.Activation;
+import dev.tiller.kernels.Arguments;
+import dev.tiller.kernels.AttentionSpec;
+import dev.tiller.kernels.Buffer;
+import dev.tiller.kernels.EditTable;
+import dev.tiller.kernels.HeapBackend;
+import dev.tiller.kernels.HeapKvPages;
+import dev.tiller.kernels.KvPages;
+import dev.tiller.kernels.Matrix;
+import dev.tiller.kernels.Norm;
+import dev.tiller.kernels.RopeTable;
+import dev.tiller.kernels.Rows;
+import dev.tiller.kernels.SiteTaps;
+import dev.tiller.kernels.WeightFormat;
+import dev.tiller.kernels.WeightRows;
+import dev.tiller.loader.TensorView;
+import java.util.List;
+
+/**
+ * The oracle: plain loops in one thread, to be read rather than to be fast. Inner sums of matmul, norm and attention run
+ * in double precision from the first term to the last and are rounded once, so its results are nearer to the exact ones
+ * than those of a float32 backend. Edits and taps are float32 throughout, as their contract says.
+ */
+public final class ScalarBackend extends HeapBackend {
+    private final String description;
+
+    public ScalarBackend(String reason) {
+        this.description = "scalar, 1 thread (" + reason + ")";
+    }
+
+    @Override
+    public String description() {
+        return description;
+    }
+
+    @Override
+    public Matrix matrix(List<TensorView> parts, WeightFormat format) {
+        return ScalarMatrix.of(this, new WeightRows(parts, format));
+    }
+
+    private ScalarMatrix own(Matrix w) {
+        if (w instanceof ScalarMatrix m && m.owner() == this) {
+            return m;
+        }
+        throw new IllegalArgumentException("expected a matrix made by this backend");
+    }
+
+    @Override
+    public void embed(Matrix table, int[] ids, int rows, float scale, Buffer out) {
+        float[][] from = own(table).data();
+        Arguments.embed(this, table, ids, rows, out);
+        int d = table.columns();
+        for (int t = 0; t < rows; t++) {
+            for (int i = 0; i < d; i++) {
+                array(out)[t * d + i] = from[ids[t]][i] * scale;
+            }
+        }
+    }
+
+    @Override
+    public void matmul(Buffer x, int rows, Matrix w, Buffer bias, Buffer out) {
+        float[][] weight = own(w).data();
+        Arguments.matmul(this, x, rows, w, bias, out);
+        int k = w.columns();
+        int n = w.rows();
+        for (int t = 0; t < rows; t++) {
+            for (int o = 0; o < n; o++) {
+                double sum = bias == null ? 0 : array(bias)[o];
+                for (int i = 0; i < k; i++) {
+                    sum += (double) array(x)[t * k + i] * weight[o][i];
+                }
+                array(out)[t * n + o] = (float) sum;
+            }
+        }
+    }
+
+    @Override
+    public void norm(Buffer x, int rows, Norm norm, Buffer out) {
+        Arguments.norm(this, x, rows, norm, out);
+        for (int t = 0; t < rows; t++) {
+            ScalarSite.norm(array(x), t * x.columns(), norm, array(out));
+        }
+    }
+
+    @Override
+    public void rope(Buffer x, Rows rows, int column, int heads, int headDim, RopeTable table) {
+        Arguments.rope(this, x, rows, column, heads, headDim, table);
+        float[] data = array(x);
+        int half = table.half();
+        for (int t = 0; t < rows.count(); t++) {
+            int angle = rows.position()[t] * half;
+            for (int head = 0; head < heads; head++) {
+                int at = t * x.columns() + column + head * headDim;
+                for (int i = 0; i < half; i++) {
+                    float a = data[at + i];
+                    float b = data[at + half + i];
+                    float cos = table.cos()[angle + i];
+                    float sin = table.sin()[angle + i];
+                    data[at + i] = a * cos - b * sin;
+                    data[at + half + i] = b * cos + a * sin;
+                }
+            }
+        }
+    }
+
+    @Override
+    public void appendKv(Buffer x, Rows rows, int kColumn, int vColumn, KvPages kv, int block) {
+        Arguments.appendKv(this, x, rows, kColumn, vColumn, kv, block);
+        HeapKvPages pages = (HeapKvPages) kv;
+        int k = pages.headDim();
+        for (int t = 0; t < rows.count(); t++) {
+            int p = rows.position()[t];
+            float[] page = pages.page(rows.pages()[rows.sequence()[t]][p / KvPages.PAGE]);
+            int slot = p % KvPages.PAGE * k;
+            for (int g = 0; g < pages.kvHeads(); g++) {
+                int from = t * x.columns() + g * k;
+                System.arraycopy(array(x), from + kColumn, page, pages.keys(block, g) + slot, k);
+                System.arraycopy(array(x), from + vColumn, page, pages.values(block, g) + slot, k);
+            }
+        }
+    }
+
+    @Override
+    public void attend(Buffer x, Rows rows, int qColumn, KvPages kv, int block, AttentionSpec spec, Buffer out) {
+        Arguments.attend(this, x, rows, qColumn, kv, block, spec, out);
+        ScalarAttention attention = new ScalarAttention((HeapKvPages) kv, block, spec);
+        for (int t = 0; t < rows.count(); t++) {
+            int[] pages = rows.pages()[rows.sequence()[t]];
+            for (int head = 0; head < spec.heads(); head++) {
+                int q = t * x.columns() + qColumn + head * spec.headDim();
+                int o = (t * spec.heads() + head) * spec.headDim();
+                attention.head(head, array(x), q, rows.position()[t], pages, array(out), o);
+            }
+        }
+    }
+
+    @Override
+    public void gatedActivation(Buffer x, int rows, Activation activation, Buffer out) {
+        Arguments.gatedActivation(this, x, rows, activation, out);
+        int f = out.columns();
+        for (int t = 0; t < rows; t++) {
+            for (int i = 0; i < f; i++) {
+                double gate = array(x)[t * 2 * f + i];
+                float up = array(x)[t * 2 * f + f + i];
+                array(out)[t * f + i] = (float) (Functions.activate(activation, gate) * up);
+            }
+        }
+    }
+
+    @Override
+    public void site(
+            Buffer x,
+            Buffer delta,
+            int rows,
+            EditTable edits,
+            SiteTaps taps,
+            EditTable after,
+            Norm norm,
+            Buffer normed) {
+        Arguments.site(this, x, delta, rows, edits, taps, after, norm, normed);
+        int d = x.columns();
+        for (int t = 0; t < rows; t++) {
+            for (int i = 0; i < d && delta != null; i++) {
+                array(x)[t * d + i] += array(delta)[t * d + i];
+            }
+            ScalarSite.edit(array(x), d, t, edits);
+            ScalarSite.tap(array(x), d, t, taps);
+            ScalarSite.edit(array(x), d, t, after);
+            if (norm != null) {
+                ScalarSite.norm(array(x), t * d, norm, array(normed));
+            }
+        }
+    }
+
+    @Override
+    public void edit(Buffer x, int rows, EditTable edits) {
+        Arguments.edit(this, x, rows, edits);
+        for (int t = 0; t < rows; t++) {
+            ScalarSite.edit(array(x), x.columns(), t, edits);
+        }
+    }
+
+    @Override
+    public void argmax(Buffer x, int rows, int[] out) {
+        Arguments.argmax(this, x, rows, out);
+        int n = x.columns();
+        for (int t = 0; t < rows; t++) {
+            out[t] = 0;
+            float best = Float.NEGATIVE_INFINITY;
+            for (int i = 0; i < n; i++) {
+                if (array(x)[t * n + i] > best) {
+                    best = array(x)[t * n + i];
+                    out[t] = i;
+                }
+            }
+        }
+    }
+
+    @Override
+    public void close() {}
+}

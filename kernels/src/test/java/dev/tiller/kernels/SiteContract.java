@@ -1,0 +1,315 @@
+package dev.tiller.kernels;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.tiller.kernels.EditTable.Kind;
+import java.util.Arrays;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+
+/** What the residual site and edits owe. */
+interface SiteContract {
+    Backend open();
+
+    /** Edits for some rows; the same for both backends but for the buffer of directions. */
+    private static EditTable[] edits(Duo duo, int rows, int d, boolean none) {
+        if (none) {
+            return new EditTable[] {EditTable.NONE, EditTable.NONE};
+        }
+        int e = duo.pick(1, 2, 5);
+        Kind[] kinds = new Kind[e];
+        float[] directions = duo.numbers(e * d);
+        float[] low = new float[e];
+        float[] high = new float[e];
+        for (int i = 0; i < e; i++) {
+            kinds[i] = Kind.values()[duo.random.nextInt(3)];
+            low[i] = duo.random.nextFloat() - 0.5f;
+            high[i] = duo.random.nextInt(4) == 0 ? Float.POSITIVE_INFINITY : low[i] + duo.random.nextFloat();
+            if (kinds[i] != Kind.ADD) {
+                normalise(directions, i * d, d);
+            }
+        }
+        int[] start = new int[rows + 1];
+        for (int t = 0; t < rows; t++) {
+            start[t + 1] = start[t] + duo.pick(0, 0, 1, 2, 7);
+        }
+        int[] edit = duo.random.ints(start[rows], 0, e).toArray();
+        float[] coefficient = new float[start[rows]];
+        for (int i = 0; i < coefficient.length; i++) {
+            coefficient[i] = (duo.random.nextFloat() + 0.01f) * (kinds[edit[i]] == Kind.ADD ? duo.pick(-2, 2) : 1);
+        }
+        Buffer[] v = duo.buffers(e, d, directions);
+        return new EditTable[] {
+            new EditTable(kinds, v[0], low, high, start, edit, coefficient),
+            new EditTable(kinds, v[1], low, high, start, edit, coefficient)
+        };
+    }
+
+    private static void normalise(float[] v, int at, int d) {
+        double square = 0;
+        for (int i = at; i < at + d; i++) {
+            square += (double) v[i] * v[i];
+        }
+        for (int i = at; i < at + d; i++) {
+            v[i] /= (float) Math.sqrt(square);
+        }
+    }
+
+    @Test
+    default void siteAgreesWithTheOracle() {
+        for (int seed = 0; seed < 200; seed++) {
+            try (Duo duo = new Duo(open(), seed)) {
+                int rows = duo.pick(1, 2, 3, 5, 6, 7, 8, 13, 17, 64, 100);
+                int d = duo.pick(1, 3, 16, 60, 64, 65, 96, 111, 576);
+                Buffer[] x = duo.random(rows + 1, d);
+                Buffer[] delta = duo.random.nextBoolean() ? duo.random(rows, d) : new Buffer[2];
+                EditTable[] edits = edits(duo, rows, d, duo.random.nextInt(4) == 0);
+                EditTable[] after = edits(duo, rows, d, duo.random.nextBoolean());
+                Buffer[] tapped = duo.random.nextBoolean() ? duo.random(rows, d) : new Buffer[2];
+                int p = duo.pick(1, 3);
+                Buffer[] probes = duo.random.nextBoolean() ? duo.random(p, d) : new Buffer[2];
+                Buffer[] projections = probes[0] == null ? new Buffer[2] : duo.buffers(rows, p);
+                Buffer[] sums = duo.random.nextBoolean() ? duo.random(3, d) : new Buffer[2];
+                int[] start = IntStream.range(0, rows + 1).map(t -> t * 2).toArray();
+                int[] slot = duo.random.ints(2 * rows, 0, 3).toArray();
+                Buffer[] weight = duo.random(1, d);
+                Buffer[] normed = duo.random.nextBoolean() ? duo.buffers(rows, d) : new Buffer[2];
+                duo.both(i -> {
+                    SiteTaps taps = new SiteTaps(tapped[i], probes[i], projections[i], sums[i], start, slot);
+                    Norm norm = normed[i] == null ? null : new Norm(Norm.Kind.RMS, weight[i], null, 1e-5f, 0);
+                    duo.b[i].site(x[i], delta[i], rows, edits[i], taps, after[i], norm, normed[i]);
+                });
+                // up to 14 edits of size |v| = sqrt(d), each with a dot product over d
+                double tolerance = 60 * (4 + Math.sqrt(d)) * Duo.EPS;
+                String what = rows + " rows of " + d;
+                duo.close("residual, " + what, x, tolerance);
+                if (tapped[0] != null) {
+                    duo.close("tapped rows, " + what, tapped, tolerance);
+                }
+                if (probes[0] != null) {
+                    duo.close("projections, " + what, projections, tolerance * Math.sqrt(d) * 4);
+                }
+                if (sums[0] != null) {
+                    duo.close("sums, " + what, sums, tolerance * 4);
+                }
+                if (normed[0] != null) {
+                    duo.close("normed, " + what, normed, tolerance * 2);
+                }
+            }
+        }
+    }
+
+    @Test
+    default void editAgreesWithTheSite() {
+        try (Duo duo = new Duo(open(), 1)) {
+            Backend b = duo.b[0];
+            float[] values = duo.numbers(17 * 65);
+            EditTable table = edits(duo, 17, 65, false)[0];
+            Buffer x = b.buffer(17, 65, values);
+            Buffer y = b.buffer(17, 65, values);
+            b.edit(x, 17, table);
+            b.site(y, null, 17, table, SiteTaps.NONE, EditTable.NONE, null, null);
+            Duo.same(duo.name, Duo.read(b, y), Duo.read(b, x));
+        }
+    }
+
+    /** One edit of one direction for all rows. */
+    private static EditTable one(Backend b, Kind kind, float[] v, float c, float low, float high, int rows) {
+        return new EditTable(
+                new Kind[] {kind},
+                b.buffer(1, v.length, v),
+                new float[] {low},
+                new float[] {high},
+                IntStream.rangeClosed(0, rows).toArray(),
+                new int[rows],
+                floats(rows, c));
+    }
+
+    private static float[] floats(int n, float value) {
+        float[] a = new float[n];
+        Arrays.fill(a, value);
+        return a;
+    }
+
+    private static double dot(float[] x, float[] v) {
+        double sum = 0;
+        for (int i = 0; i < v.length; i++) {
+            sum += (double) x[i] * v[i];
+        }
+        return sum;
+    }
+
+    @Test
+    default void editsHaveTheirClosedForms() {
+        for (int d : new int[] {1, 3, 8, 60, 64, 65, 96, 111, 576}) {
+            try (Duo duo = new Duo(open(), d)) {
+                Backend b = duo.b[0];
+                float[] v = duo.numbers(d);
+                float[] u = v.clone();
+                normalise(u, 0, d);
+                double length = Math.sqrt(dot(v, v));
+                float[] x = duo.numbers(7 * d);
+                double tolerance = 8 * Duo.EPS * (length + 4) * (4 + Math.sqrt(d));
+                float[] added = edited(b, x, d, one(b, Kind.ADD, v, -1.5f, 0, 0, 7));
+                float[] ablated = edited(b, x, d, one(b, Kind.ABLATE, u, 1, 0, 0, 7));
+                float[] half = edited(b, x, d, one(b, Kind.ABLATE, u, 0.5f, 0, 0, 7));
+                float[] clamped = edited(b, x, d, one(b, Kind.CLAMP, u, 1, 0.25f, 0.5f, 7));
+                for (int t = 0; t < 7; t++) {
+                    double before = dot(Duo.row(x, t, d), u);
+                    String where = "row " + t + " of " + d + ", " + duo.name;
+                    // adding c v moves the projection on v / |v| by c |v|^2 / |v|
+                    assertEquals(before - 1.5 * length, dot(Duo.row(added, t, d), u), tolerance, where);
+                    assertEquals(0, dot(Duo.row(ablated, t, d), u), tolerance, where);
+                    assertEquals(before / 2, dot(Duo.row(half, t, d), u), tolerance, where);
+                    double inside = Math.min(Math.max(before, 0.25), 0.5);
+                    assertEquals(inside, dot(Duo.row(clamped, t, d), u), tolerance, where);
+                    assertTrue(d == 1 || !Arrays.equals(Duo.row(x, t, d), Duo.row(ablated, t, d)), where);
+                }
+            }
+        }
+    }
+
+    private static float[] edited(Backend b, float[] values, int d, EditTable table) {
+        Buffer x = b.buffer(values.length / d, d, values);
+        b.edit(x, x.rows(), table);
+        return Duo.read(b, x);
+    }
+
+    @Test
+    default void rowsWithoutEntriesAreUntouchedBitForBit() {
+        for (int d : new int[] {1, 65, 576}) {
+            try (Duo duo = new Duo(open(), d)) {
+                Backend b = duo.b[0];
+                float[] values = duo.numbers(100 * d);
+                values[0] = -0f;
+                float[] v = duo.numbers(d);
+                int[] start = new int[101];
+                for (int t = 0; t < 100; t++) {
+                    start[t + 1] = start[t] + (t % 3 == 1 ? 1 : 0);
+                }
+                EditTable table = new EditTable(
+                        new Kind[] {Kind.ADD},
+                        b.buffer(1, d, v),
+                        new float[1],
+                        new float[1],
+                        start,
+                        new int[start[100]],
+                        floats(start[100], 3));
+                float[] after = edited(b, values, d, table);
+                for (int t = 0; t < 100; t++) {
+                    if (t % 3 == 1) {
+                        assertTrue(!Arrays.equals(Duo.row(values, t, d), Duo.row(after, t, d)));
+                    } else {
+                        Duo.same("row " + t + ", " + duo.name, Duo.row(values, t, d), Duo.row(after, t, d));
+                    }
+                }
+                // a clamp that finds the projection inside its bounds does nothing
+                EditTable wide = one(b, Kind.CLAMP, v, 1, Float.NEGATIVE_INFINITY, Float.POSITIVE_INFINITY, 100);
+                Duo.same("clamp, " + duo.name, values, edited(b, values, d, wide));
+            }
+        }
+    }
+
+    @Test
+    default void aRowOfTheSiteDependsNeitherOnTheOthersNorOnTaps() {
+        try (Duo duo = new Duo(open(), 9)) {
+            Backend b = duo.b[0];
+            int d = 111;
+            float[] values = duo.numbers(100 * d);
+            float[] delta = duo.numbers(100 * d);
+            EditTable edits = edits(duo, 100, d, false)[0];
+            EditTable after = edits(duo, 100, d, false)[0];
+            Norm norm = new Norm(Norm.Kind.RMS, b.buffer(1, d, duo.numbers(d)), null, 1e-6f, 0);
+            Buffer x = b.buffer(100, d, values);
+            Buffer normed = b.buffer(100, d);
+            b.site(x, b.buffer(100, d, delta), 100, edits, SiteTaps.NONE, after, norm, normed);
+            Buffer y = b.buffer(100, d, values);
+            Buffer normedToo = b.buffer(100, d);
+            SiteTaps taps = new SiteTaps(
+                    b.buffer(100, d),
+                    b.buffer(2, d),
+                    b.buffer(100, 2),
+                    b.buffer(1, d),
+                    IntStream.rangeClosed(0, 100).toArray(),
+                    new int[100]);
+            b.site(y, b.buffer(100, d, delta), 100, edits, taps, after, norm, normedToo);
+            Duo.same("residual with taps, " + duo.name, Duo.read(b, x), Duo.read(b, y));
+            Duo.same("normed with taps, " + duo.name, Duo.read(b, normed), Duo.read(b, normedToo));
+            for (int t = 0; t < 100; t += 7) {
+                Buffer row = b.buffer(1, d, Duo.row(values, t, d));
+                Buffer rowNormed = b.buffer(1, d);
+                b.site(
+                        row,
+                        b.buffer(1, d, Duo.row(delta, t, d)),
+                        1,
+                        only(edits, t),
+                        SiteTaps.NONE,
+                        only(after, t),
+                        norm,
+                        rowNormed);
+                Duo.same("row " + t + ", " + duo.name, Duo.row(Duo.read(b, x), t, d), Duo.read(b, row));
+                Duo.same("normed " + t, Duo.row(Duo.read(b, normed), t, d), Duo.read(b, rowNormed));
+            }
+        }
+    }
+
+    /** The edits of row t as a table for that row alone. */
+    private static EditTable only(EditTable all, int t) {
+        int from = all.rowStart()[t];
+        int to = all.rowStart()[t + 1];
+        return new EditTable(
+                all.kinds(),
+                all.directions(),
+                all.low(),
+                all.high(),
+                new int[] {0, to - from},
+                Arrays.copyOfRange(all.edit(), from, to),
+                Arrays.copyOfRange(all.coefficient(), from, to));
+    }
+
+    @Test
+    default void tapsSeeTheRowAfterItsEditsButBeforeThoseOfTheNextSite() {
+        try (Duo duo = new Duo(open(), 10)) {
+            Backend b = duo.b[0];
+            Buffer x = b.buffer(3, 2, new float[] {1, 2, 3, 4, 5, 6});
+            Buffer rows = b.buffer(3, 2);
+            Buffer sums = b.buffer(2, 2, new float[] {0.5f, 0, 0, 0});
+            Buffer projections = b.buffer(3, 1);
+            SiteTaps taps = new SiteTaps(
+                    rows, b.buffer(1, 2, new float[] {1, 1}), projections, sums, new int[] {0, 1, 1, 3}, new int[] {
+                        1, 0, 1
+                    });
+            EditTable edits = one(b, Kind.ADD, new float[] {10, 0}, 1, 0, 0, 3);
+            EditTable after = one(b, Kind.ADD, new float[] {0, 100}, 1, 0, 0, 3);
+            b.site(x, b.buffer(3, 2, new float[] {0, 0, 0, 0, 0, 1000}), 3, edits, taps, after, null, null);
+            Duo.same("rows", new float[] {11, 2, 13, 4, 15, 1006}, Duo.read(b, rows));
+            Duo.same("projections", new float[] {13, 17, 1021}, Duo.read(b, projections));
+            Duo.same("sums", new float[] {15.5f, 1006, 26, 1008}, Duo.read(b, sums));
+            Duo.same("residual", new float[] {11, 102, 13, 104, 15, 1106}, Duo.read(b, x));
+        }
+    }
+
+    /** Rows are added in their order whatever the number of threads: with these sizes any other order shows. */
+    @Test
+    default void sumsAreAddedInRowOrder() {
+        try (Duo duo = new Duo(open(), 11)) {
+            Backend b = duo.b[0];
+            int d = 700;
+            int rows = 300;
+            float[] values = duo.numbers(rows * d);
+            float[] expected = new float[d];
+            for (int t = 0; t < rows; t++) {
+                for (int i = 0; i < d; i++) {
+                    values[t * d + i] *= t % 2 == 0 ? 1e5f : 1;
+                    expected[i] += values[t * d + i];
+                }
+            }
+            Buffer sums = b.buffer(1, d);
+            SiteTaps taps = new SiteTaps(
+                    null, null, null, sums, IntStream.rangeClosed(0, rows).toArray(), new int[rows]);
+            b.site(b.buffer(rows, d, values), null, rows, EditTable.NONE, taps, EditTable.NONE, null, null);
+            Duo.same(duo.name, expected, Duo.read(b, sums));
+        }
+    }
+}
