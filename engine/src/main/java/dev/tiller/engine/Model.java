@@ -1,0 +1,312 @@
+package dev.tiller.engine;
+
+import dev.tiller.kernels.Backend;
+import dev.tiller.kernels.Backends;
+import dev.tiller.kernels.Buffer;
+import dev.tiller.kernels.SiteTaps;
+import dev.tiller.loader.Checkpoint;
+import dev.tiller.loader.TillerException;
+import dev.tiller.loader.template.ChatTemplate;
+import dev.tiller.loader.template.Message;
+import dev.tiller.loader.tokenizer.Tokenizer;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Supplier;
+import java.util.stream.Collectors;
+
+/**
+ * A loaded model: weights on a backend, tokenizer and chat template. The place to start:
+ *
+ * <pre>{@code
+ * try (Model model = Model.load(Path.of("models/microworld"))) {
+ *     int[] prompt = model.chat(List.of(new Message("user", "Will my plan work?")));
+ *     Generation answer = model.generate(GenerationRequest.greedy(prompt, 64));
+ * }
+ * }</pre>
+ *
+ * Used by one thread at a time.
+ */
+public final class Model implements AutoCloseable {
+    private final Checkpoint checkpoint;
+    private final ModelSpec spec;
+    private final Backend backend;
+    private final Weights weights;
+    private final KvCache cache;
+    private final Transformer transformer;
+    private final Tokenizer tokenizer;
+    private final ChatTemplate template;
+    private final Set<Integer> stopTokens;
+    private final String fingerprint;
+    private final AtomicBoolean inUse = new AtomicBoolean();
+    private final Map<SteeringPlan, CompiledPlan> compiled = new LinkedHashMap<>(16, 0.75f, true) {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        protected boolean removeEldestEntry(Map.Entry<SteeringPlan, CompiledPlan> eldest) {
+            return size() > 256;
+        }
+    };
+
+    private Model(Checkpoint checkpoint, Backend backend, LoadOptions options) {
+        this.checkpoint = checkpoint;
+        this.backend = backend;
+        this.spec = ModelSpec.of(checkpoint.config());
+        this.weights = Weights.load(checkpoint, spec, backend, options.weights());
+        this.cache = new KvCache(backend.kvPages(
+                spec.blocks(), spec.attention().kvHeads(), spec.attention().headDim()));
+        this.transformer = new Transformer(spec, weights, backend, cache);
+        this.tokenizer = checkpoint.hasTokenizer() ? checkpoint.tokenizer() : null;
+        this.template = checkpoint
+                .chatTemplateSource()
+                .map(s -> ChatTemplate.parse(s, checkpoint.name()))
+                .orElse(null);
+        checkTokenizer();
+        this.stopTokens = StopTokens.of(checkpoint, tokenizer, template);
+        this.fingerprint = checkpoint.fingerprint();
+    }
+
+    /** A tokenizer with ids that the model has no embedding for belongs to another model. */
+    private void checkTokenizer() {
+        if (tokenizer != null && tokenizer.vocabSize() > spec.vocabulary()) {
+            throw new TillerException(checkpoint.path() + ": its tokenizer has " + tokenizer.vocabSize()
+                    + " tokens, the model's embedding only " + spec.vocabulary()
+                    + "; the tokenizer belongs to another model");
+        }
+    }
+
+    /** Loads an HF directory or a GGUF file on the fastest backend. */
+    public static Model load(Path path) {
+        return load(path, LoadOptions.DEFAULT);
+    }
+
+    /** Loads an HF directory or a GGUF file. Everything wrong with it is an error that names the file and the tensor or key. */
+    public static Model load(Path path, LoadOptions options) {
+        Checkpoint checkpoint = Checkpoint.open(path);
+        Backend backend = null;
+        try {
+            backend = Backends.open(options.backend(), options.threads());
+            return new Model(checkpoint, backend, options);
+        } catch (RuntimeException | Error e) {
+            if (backend != null) {
+                backend.close();
+            }
+            checkpoint.close();
+            throw e;
+        }
+    }
+
+    // ---- what it is ----
+
+    public ModelSpec spec() {
+        return spec;
+    }
+
+    public Backend backend() {
+        return backend;
+    }
+
+    public Checkpoint checkpoint() {
+        return checkpoint;
+    }
+
+    /** Identifies weights and configuration; vector files carry it. */
+    public String fingerprint() {
+        return fingerprint;
+    }
+
+    /** Bytes of all weight matrices in memory. */
+    public long weightBytes() {
+        return weights.bytes();
+    }
+
+    /** Formats in which weight matrices are kept in memory, e.g. "bf16"; several are joined by "+". */
+    public String weightFormats() {
+        return weights.formats().stream()
+                .map(f -> f.name().toLowerCase(Locale.ROOT))
+                .collect(Collectors.joining("+"));
+    }
+
+    public KvCache cache() {
+        return cache;
+    }
+
+    public boolean hasTokenizer() {
+        return tokenizer != null;
+    }
+
+    public Tokenizer tokenizer() {
+        return tokenizer != null ? tokenizer : checkpoint.tokenizer();
+    }
+
+    public Optional<ChatTemplate> template() {
+        return Optional.ofNullable(template);
+    }
+
+    /** True if that token ends an answer. */
+    public boolean isEnd(int id) {
+        return stopTokens.contains(id);
+    }
+
+    // ---- text to tokens ----
+
+    /** Renders a conversation with the model's chat template, ready for the assistant's answer. */
+    public String renderChat(List<Message> messages) {
+        if (template == null) {
+            throw new TillerException(
+                    checkpoint.path()
+                            + ": has no chat template (looked for chat_template.jinja and tokenizer_config.json); give a plain prompt");
+        }
+        Map<String, Object> vars = new HashMap<>(checkpoint.specialTokens());
+        return template.render(messages, null, true, vars).text();
+    }
+
+    /** Tokens of a rendered conversation. */
+    public int[] chat(List<Message> messages) {
+        return tokenizer().encode(renderChat(messages), false);
+    }
+
+    /** Tokens of a plain text, with the special tokens that the tokenizer adds. */
+    public int[] encode(String text) {
+        return tokenizer().encode(text, true);
+    }
+
+    // ---- text to text ----
+
+    /** Continues one text. */
+    public Generation generate(GenerationRequest request) {
+        return generate(List.of(request)).getFirst();
+    }
+
+    /** Continues many texts in one batch, each with its own plan and seed. */
+    public List<Generation> generate(List<GenerationRequest> requests) {
+        return new Generator(this, List.of(), TokenSink.NONE).run(requests);
+    }
+
+    // ---- text to numbers ----
+
+    /**
+     * One forward pass over given tokens.
+     *
+     * @param promptLength where the prompt ends, for the spans of the plan
+     */
+    public Activations activations(int[] ids, int promptLength, SteeringPlan plan) {
+        if ((long) ids.length * spec.vocabulary() > Integer.MAX_VALUE - 8) {
+            throw new TillerException("activations: logits of " + ids.length + " tokens and a vocabulary of "
+                    + spec.vocabulary() + " do not fit into one array; give fewer tokens");
+        }
+        return exclusively(() -> capture(ids, promptLength, plan, Step.Logits.ALL));
+    }
+
+    /** The same without logits, which are null in the result. */
+    public Activations residuals(int[] ids, int promptLength, SteeringPlan plan) {
+        return exclusively(() -> capture(ids, promptLength, plan, Step.Logits.NONE));
+    }
+
+    private Activations capture(int[] ids, int promptLength, SteeringPlan plan, Step.Logits wanted) {
+        if (ids.length == 0 || promptLength < 1 || promptLength > ids.length) {
+            throw new TillerException("activations: " + ids.length + " tokens with a prompt of " + promptLength
+                    + "; expected 1 <= prompt <= tokens");
+        }
+        int rows = ids.length;
+        int d = spec.width();
+        Step step = newStep();
+        try (Sequence sequence = newSequence(compile(plan), promptLength)) {
+            step.add(sequence, ids, 0, rows, wanted);
+            Taps taps = new Taps(spec.blocks());
+            Buffer[] captured = new Buffer[spec.blocks() + 2];
+            for (int l = 0; l < captured.length; l++) {
+                captured[l] = backend.buffer(rows, d);
+                SiteTaps site = new SiteTaps(captured[l], null, null, null, null, null);
+                if (l <= spec.blocks()) {
+                    taps.at(l, site);
+                } else {
+                    taps.atFinalNorm(site);
+                }
+            }
+            Buffer out = transformer.forward(step, taps);
+            float[][] levels = new float[captured.length][rows * d];
+            for (int l = 0; l < captured.length; l++) {
+                backend.read(captured[l], 0, rows, levels[l], 0);
+            }
+            float[] logits = out == null ? null : new float[rows * spec.vocabulary()];
+            if (out != null) {
+                backend.read(out, 0, rows, logits, 0);
+            }
+            float[][] posts = java.util.Arrays.copyOfRange(levels, 1, spec.blocks() + 1);
+            return new Activations(logits, levels[0], posts, levels[spec.blocks() + 1]);
+        }
+    }
+
+    /** Mean residuals over prompt and response at every H[l], for many texts. */
+    public List<PooledResiduals> pooled(List<TokenizedText> texts) {
+        return pooled(texts, SteeringPlan.NONE);
+    }
+
+    /** The same under a plan. */
+    public List<PooledResiduals> pooled(List<TokenizedText> texts, SteeringPlan plan) {
+        return exclusively(() -> new Pooling(this).run(texts, plan));
+    }
+
+    // ---- for the parts of the engine and for benchmarks ----
+
+    /** Checks a plan against this model: blocks, widths, origin. Throws what would be thrown on use. */
+    public void check(SteeringPlan plan) {
+        compile(plan);
+    }
+
+    CompiledPlan compile(SteeringPlan plan) {
+        return compiled.computeIfAbsent(
+                plan, p -> CompiledPlan.compile(p, spec.blocks(), spec.width(), spec.maxPositions(), fingerprint));
+    }
+
+    /** An empty list of rows for {@link #forward}. */
+    public Step newStep() {
+        return new Step(spec.vocabulary(), spec.maxPositions());
+    }
+
+    /** A new text under a plan. */
+    public Sequence newSequence(SteeringPlan plan, int promptLength) {
+        return newSequence(compile(plan), promptLength);
+    }
+
+    Sequence newSequence(CompiledPlan plan, int promptLength) {
+        return new Sequence(cache, plan, promptLength);
+    }
+
+    /** Runs a step; logits [outputs, V] are valid until the next call. */
+    public Buffer forward(Step step) {
+        return exclusively(() -> transformer.forward(step, Taps.NONE));
+    }
+
+    /**
+     * Runs something that uses the model's buffers. A second use from inside the first (say, from a token sink) would
+     * overwrite them, so it is refused.
+     */
+    <T> T exclusively(Supplier<T> work) {
+        if (!inUse.compareAndSet(false, true)) {
+            throw new IllegalStateException("the model is in use: call it after the run, or load a second one");
+        }
+        try {
+            return work.get();
+        } finally {
+            inUse.set(false);
+        }
+    }
+
+    Transformer transformer() {
+        return transformer;
+    }
+
+    @Override
+    public void close() {
+        backend.close();
+        checkpoint.close();
+    }
+}

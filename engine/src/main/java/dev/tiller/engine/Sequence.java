@@ -1,0 +1,82 @@
+package dev.tiller.engine;
+
+import dev.tiller.kernels.KvPages;
+import java.util.Arrays;
+
+/** The state of one text under way: how many positions are stored, its pages, its plan. Close it to free the pages. */
+public final class Sequence implements AutoCloseable {
+    private final KvCache cache;
+    private final CompiledPlan plan;
+    private final int promptLength;
+    private int[] pages = new int[4];
+    private int pageCount;
+    private int length;
+
+    Sequence(KvCache cache, CompiledPlan plan, int promptLength) {
+        this.cache = cache;
+        this.plan = plan;
+        this.promptLength = promptLength;
+    }
+
+    /** Positions stored so far. */
+    public int length() {
+        return length;
+    }
+
+    /** Tokens of the prompt: spans of the plan are measured from it. */
+    public int promptLength() {
+        return promptLength;
+    }
+
+    CompiledPlan plan() {
+        return plan;
+    }
+
+    int[] pageTable() {
+        return pages;
+    }
+
+    /**
+     * Begins with the pages of another sequence: the first {@code positions} positions, rounded down to whole pages.
+     * They may still be on their way in an earlier row of the same or the next step.
+     *
+     * @return positions taken over
+     */
+    int shareFrom(Sequence donor, int positions) {
+        if (length != 0) {
+            throw new IllegalStateException("only an empty sequence can take over a prefix");
+        }
+        int whole = Math.min(positions / KvPages.PAGE, donor.pageCount);
+        for (int i = 0; i < whole; i++) {
+            cache.share(donor.pages[i]);
+            push(donor.pages[i]);
+        }
+        length = whole * KvPages.PAGE;
+        return length;
+    }
+
+    /** Makes room for that many further positions and counts them as stored. Returns the first of them. */
+    int append(int positions) {
+        int first = length;
+        length += positions;
+        while (pageCount * KvPages.PAGE < length) {
+            push(cache.allocate());
+        }
+        return first;
+    }
+
+    private void push(int page) {
+        if (pageCount == pages.length) {
+            pages = Arrays.copyOf(pages, pageCount * 2);
+        }
+        pages[pageCount++] = page;
+    }
+
+    @Override
+    public void close() {
+        while (pageCount > 0) {
+            cache.release(pages[--pageCount]);
+        }
+        length = 0;
+    }
+}

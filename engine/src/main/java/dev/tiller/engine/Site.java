@@ -1,0 +1,36 @@
+package dev.tiller.engine;
+
+import dev.tiller.loader.TillerException;
+import java.util.Arrays;
+import java.util.Locale;
+import java.util.stream.Collectors;
+
+/**
+ * Where in a block an edit acts. RESID_* are points of the residual stream itself; *_OUT is a module's own output;
+ * *_WRITE is what is added to the residual (the same as *_OUT unless a norm or multiplier follows the module).
+ */
+public enum Site {
+    RESID_PRE,
+    RESID_MID,
+    RESID_POST,
+    ATTN_OUT,
+    MLP_OUT,
+    ATTN_WRITE,
+    MLP_WRITE;
+
+    /** The name in plans and vector files, e.g. "resid_post". */
+    public String key() {
+        return name().toLowerCase(Locale.ROOT);
+    }
+
+    /** The site of that name; an error that lists the accepted names otherwise. */
+    public static Site of(String key, String where) {
+        for (Site s : values()) {
+            if (s.key().equals(key)) {
+                return s;
+            }
+        }
+        throw new TillerException(where + ": unknown site \"" + key + "\"; accepted: "
+                + Arrays.stream(values()).map(Site::key).collect(Collectors.joining(", ")));
+    }
+}

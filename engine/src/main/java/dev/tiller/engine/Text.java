@@ -1,0 +1,204 @@
+package dev.tiller.engine;
+
+import dev.tiller.kernels.KvPages;
+import dev.tiller.loader.TillerException;
+import dev.tiller.loader.tokenizer.StreamDecoder;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/** One request under way inside the generator. */
+final class Text {
+    private final int index;
+    private final GenerationRequest request;
+    private final Model model;
+    private final CompiledPlan plan;
+    private final boolean watched;
+    private final int probes;
+    private final Sampler sampler;
+    private final StreamDecoder decoder;
+    private final StringBuilder text = new StringBuilder();
+    private final List<float[]> projections = new ArrayList<>();
+    private final Sequence sequence;
+    private int[] tokens;
+    private int count;
+    private int fed;
+    private int lastRow;
+    private boolean logitsAsked;
+    private boolean lastPending;
+    private FinishReason finish;
+
+    Text(int index, GenerationRequest request, Model model, int probes, Sampler.Scratch scratch) {
+        this.index = index;
+        this.request = request;
+        this.model = model;
+        this.watched = probes > 0;
+        this.probes = probes;
+        int n = request.prompt().length;
+        if (n == 0) {
+            throw new TillerException("the prompt is empty: at least one token is needed");
+        }
+        if (n > model.spec().maxPositions()) {
+            throw new TillerException("the prompt has " + n + " tokens, the model's context has "
+                    + model.spec().maxPositions() + " positions");
+        }
+        if (request.maxTokens() < 0) {
+            throw new TillerException("max tokens: expected 0 or more, found " + request.maxTokens());
+        }
+        for (int id : request.prompt()) {
+            if (id < 0 || id >= model.spec().vocabulary()) {
+                throw new TillerException("prompt: token id " + id + " is outside the model's vocabulary of "
+                        + model.spec().vocabulary());
+            }
+        }
+        this.plan = model.compile(request.plan());
+        this.sampler = new Sampler(request.sampling(), request.seed(), scratch);
+        this.decoder = model.hasTokenizer() ? model.tokenizer().streamDecoder(true) : null;
+        this.tokens = Arrays.copyOf(request.prompt(), n + 16);
+        this.count = n;
+        this.sequence = model.newSequence(plan, n);
+        if (request.maxTokens() == 0) {
+            finish = FinishReason.LENGTH;
+        }
+    }
+
+    /** Its place in the list of requests. */
+    int index() {
+        return index;
+    }
+
+    Sequence sequence() {
+        return sequence;
+    }
+
+    /** True once nothing is left to compute or deliver. */
+    boolean done() {
+        return finish != null && !lastPending;
+    }
+
+    /** Adds the next rows: a prompt chunk within the budget, or the token just drawn. Returns the rows added. */
+    int addRows(Step step, int budget) {
+        logitsAsked = false;
+        int n = Math.min(count - fed, budget);
+        if (n <= 0 || done()) {
+            return 0;
+        }
+        boolean complete = fed + n == count;
+        logitsAsked = complete && finish == null;
+        int first = step.add(sequence, tokens, fed, fed + n, logitsAsked ? Step.Logits.LAST : Step.Logits.NONE);
+        lastRow = first + n - 1;
+        fed += n;
+        return n;
+    }
+
+    boolean wantsLogits() {
+        return logitsAsked;
+    }
+
+    /** True if the last row of this step is a generated token whose projections are due. */
+    boolean fedOwnToken() {
+        return fed == count && count > request.prompt().length && !done() && projections.size() < generated();
+    }
+
+    int lastRow() {
+        return lastRow;
+    }
+
+    private int generated() {
+        return count - request.prompt().length;
+    }
+
+    /** Positions of this text that another one could take over, whole pages, its last prompt token excluded. */
+    int sharable(Text other) {
+        int limit = Math.min(request.prompt().length, other.request.prompt().length) - 1;
+        if (plan != other.plan) {
+            limit = Math.min(limit, plan.firstEdited(request.prompt().length));
+            limit = Math.min(limit, other.plan.firstEdited(other.request.prompt().length));
+        }
+        int same = 0;
+        while (same < limit && tokens[same] == other.tokens[same]) {
+            same++;
+        }
+        return same / KvPages.PAGE * KvPages.PAGE;
+    }
+
+    void shareFrom(Text donor, int positions) {
+        fed = sequence.shareFrom(donor.sequence, positions);
+    }
+
+    void sample(float[] logits, TokenSink sink) {
+        int id = sampler.next(logits, logits.length, tokens, count);
+        if (!request.ignoreEnd() && model.isEnd(id)) {
+            finish = FinishReason.STOP;
+            flush(sink);
+            return;
+        }
+        if (count == tokens.length) {
+            tokens = Arrays.copyOf(tokens, count * 2);
+        }
+        tokens[count++] = id;
+        boolean room = sequence.length() < model.spec().maxPositions();
+        if (generated() >= request.maxTokens()) {
+            finish = FinishReason.LENGTH;
+        } else if (!room) {
+            finish = FinishReason.CONTEXT;
+        }
+        // A watched token is handed out after its own row has run; the last one needs one more row for that.
+        lastPending = watched && finish != null && room;
+        if (!watched) {
+            emit(sink, id, null);
+        } else if (finish != null && !room) {
+            deliver(sink, notANumber()); // there is no position left to run it
+        }
+    }
+
+    private float[] notANumber() {
+        float[] out = new float[probes];
+        Arrays.fill(out, Float.NaN);
+        return out;
+    }
+
+    /** Hands out the token whose row just ran, with its projections. */
+    void deliver(TokenSink sink, float[] values) {
+        projections.add(values);
+        lastPending = false;
+        emit(sink, tokens[count - 1], values);
+    }
+
+    private void emit(TokenSink sink, int id, float[] values) {
+        String piece = decoder == null ? "" : decoder.append(id);
+        text.append(piece);
+        boolean goOn = sink.token(index, id, piece, values);
+        if (!goOn && finish == null) {
+            finish = FinishReason.CANCELLED;
+        }
+        if (finish != null) {
+            flush(sink);
+        }
+    }
+
+    private void flush(TokenSink sink) {
+        String rest = decoder == null ? "" : decoder.finish();
+        if (!rest.isEmpty()) {
+            text.append(rest);
+            if (finish != FinishReason.CANCELLED) {
+                sink.token(index, -1, rest, null);
+            }
+        }
+    }
+
+    Generation result() {
+        int n = request.prompt().length;
+        return new Generation(
+                Arrays.copyOfRange(tokens, n, count),
+                text.toString(),
+                finish,
+                n,
+                watched ? projections.toArray(float[][]::new) : null,
+                request.plan());
+    }
+
+    void close() {
+        sequence.close();
+    }
+}

@@ -1,0 +1,141 @@
+package dev.tiller.engine;
+
+import dev.tiller.kernels.Backend;
+import dev.tiller.kernels.Buffer;
+import dev.tiller.kernels.Matrix;
+import dev.tiller.kernels.Norm;
+import dev.tiller.kernels.WeightFormat;
+import dev.tiller.loader.Checkpoint;
+import dev.tiller.loader.TensorView;
+import dev.tiller.loader.WeightNames;
+import dev.tiller.loader.WeightRole;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * The parameters of a model on a backend. Optional parts are null.
+ *
+ * @param embed [V, d]
+ * @param head [V, d], the same object as embed if tied
+ * @param finalNorm norm before the head
+ * @param blocks one entry per block
+ */
+record Weights(Matrix embed, Matrix head, Norm finalNorm, List<Block> blocks) {
+    /**
+     * @param attnNorm before attention
+     * @param qkv [(h + 2g) k, d]: query, key, value rows stacked
+     * @param qkvBias [1, (h + 2g) k] or null
+     * @param out [d, h k]
+     * @param outBias [1, d] or null
+     * @param mlpNorm before the MLP
+     * @param gateUp [2f, d]: gate rows, then up rows
+     * @param gateUpBias [1, 2f] or null
+     * @param down [d, f]
+     * @param downBias [1, d] or null
+     */
+    record Block(
+            Norm attnNorm,
+            Matrix qkv,
+            Buffer qkvBias,
+            Matrix out,
+            Buffer outBias,
+            Norm mlpNorm,
+            Matrix gateUp,
+            Buffer gateUpBias,
+            Matrix down,
+            Buffer downBias) {}
+
+    static Weights load(Checkpoint checkpoint, ModelSpec spec, Backend backend, WeightFormat format) {
+        return new Loading(checkpoint, spec, backend, format).run();
+    }
+
+    /** Bytes of all matrices. */
+    long bytes() {
+        long n = embed.bytes() + (head == embed ? 0 : head.bytes());
+        for (Block b : blocks) {
+            n += b.qkv.bytes() + b.out.bytes() + b.gateUp.bytes() + b.down.bytes();
+        }
+        return n;
+    }
+
+    /** Formats of all matrices. */
+    Set<WeightFormat> formats() {
+        Set<WeightFormat> formats = EnumSet.of(embed.format(), head.format());
+        for (Block b : blocks) {
+            formats.addAll(List.of(b.qkv.format(), b.out.format(), b.gateUp.format(), b.down.format()));
+        }
+        return formats;
+    }
+
+    private record Loading(Checkpoint checkpoint, ModelSpec spec, Backend backend, WeightFormat format) {
+        Weights run() {
+            checkpoint.checkShapes();
+            WeightNames names = WeightNames.of(checkpoint.config().modelType());
+            Matrix embed = matrix(names.name(WeightRole.EMBED));
+            String headName = names.name(WeightRole.LM_HEAD);
+            boolean tied = checkpoint.config().tiedEmbeddings();
+            Matrix head = tied ? embed : matrix(headName);
+            List<Block> blocks = new ArrayList<>();
+            for (int b = 0; b < spec.blocks(); b++) {
+                blocks.add(block(names, b));
+            }
+            return new Weights(embed, head, norm(names.name(WeightRole.FINAL_NORM)), blocks);
+        }
+
+        private Block block(WeightNames names, int b) {
+            return new Block(
+                    norm(names.name(WeightRole.ATTN_NORM, b)),
+                    matrix(names.name(WeightRole.Q, b), names.name(WeightRole.K, b), names.name(WeightRole.V, b)),
+                    bias(names, b, WeightRole.Q_BIAS, WeightRole.K_BIAS, WeightRole.V_BIAS),
+                    matrix(names.name(WeightRole.O, b)),
+                    bias(names, b, WeightRole.O_BIAS),
+                    norm(names.name(WeightRole.MLP_NORM, b)),
+                    matrix(names.name(WeightRole.GATE, b), names.name(WeightRole.UP, b)),
+                    bias(names, b, WeightRole.GATE_BIAS, WeightRole.UP_BIAS),
+                    matrix(names.name(WeightRole.DOWN, b)),
+                    bias(names, b, WeightRole.DOWN_BIAS));
+        }
+
+        private Matrix matrix(String... parts) {
+            List<TensorView> views = new ArrayList<>();
+            WeightFormat chosen = format;
+            for (String name : parts) {
+                TensorView view = checkpoint.tensor(name);
+                views.add(view);
+                if (format == null) {
+                    WeightFormat natural = backend.naturalFormat(view);
+                    chosen = chosen == null || chosen == natural ? natural : WeightFormat.F32;
+                }
+            }
+            return backend.matrix(views, chosen);
+        }
+
+        private Norm norm(String name) {
+            TensorView view = checkpoint.tensor(name);
+            Buffer weight = backend.buffer(1, spec.width(), view.toFloats());
+            return new Norm(spec.normKind(), weight, null, spec.normEps(), spec.normOffset());
+        }
+
+        /** Biases stacked like their matrices; null if the family or this checkpoint has none. */
+        private Buffer bias(WeightNames names, int block, WeightRole... roles) {
+            if (!names.expects(roles[0], checkpoint.config())) {
+                return null;
+            }
+            List<TensorView> views = new ArrayList<>();
+            int length = 0;
+            for (WeightRole role : roles) {
+                views.add(checkpoint.tensor(names.name(role, block)));
+                length += views.getLast().columns();
+            }
+            float[] all = new float[length];
+            int at = 0;
+            for (TensorView view : views) {
+                view.copyTo(0, all, at, view.columns());
+                at += view.columns();
+            }
+            return backend.buffer(1, length, all);
+        }
+    }
+}

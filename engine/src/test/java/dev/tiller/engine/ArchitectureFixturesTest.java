@@ -1,0 +1,101 @@
+package dev.tiller.engine;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+
+import com.google.gson.JsonObject;
+import dev.tiller.loader.Json;
+import dev.tiller.loader.SharedFiles;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Map;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Every number of the reference fixtures of the supported families: logits, residuals, steering, greedy text. */
+class ArchitectureFixturesTest {
+    private static final int GREEDY = 24;
+    private static final int PROMPTS = 3;
+
+    @ParameterizedTest
+    @CsvSource({
+        "llama, scalar", "llama, simd",
+        "llama3_rope, scalar", "llama3_rope, simd",
+        "llama_bias, scalar", "llama_bias, simd",
+        "qwen2, scalar", "qwen2, simd"
+    })
+    void agrees(String family, String backend) {
+        Path dir = SharedFiles.require("fixtures/architectures/" + family);
+        try (Goldens goldens = new Goldens(dir.resolve("goldens.safetensors"));
+                Model model = Model.load(dir, LoadOptions.DEFAULT.withBackend(backend))) {
+            for (int p = 0; p < PROMPTS; p++) {
+                plain(model, goldens, "p" + p);
+                steered(model, goldens, dir, "p" + p);
+            }
+        }
+    }
+
+    private void plain(Model model, Goldens goldens, String p) {
+        int[] ids = goldens.ids(p + ".input_ids");
+        Activations a = model.activations(ids, ids.length, SteeringPlan.NONE);
+        int d = model.spec().width();
+        Goldens.assertLogits(p + ".logits", goldens.floats(p + ".logits"), a.logits());
+        Goldens.assertRows(p + ".embed", goldens.floats(p + ".embed"), a.embed(), d);
+        Goldens.assertRows(p + ".final_norm", goldens.floats(p + ".final_norm"), a.finalNorm(), d);
+        Goldens.assertRows(p + ".resid_post", goldens.floats(p + ".resid_post"), joined(a.residPost()), d);
+        assertArrayEquals(goldens.ids(p + ".greedy_ids"), greedy(model, ids, SteeringPlan.NONE), p + ".greedy_ids");
+    }
+
+    private void steered(Model model, Goldens goldens, Path dir, String p) {
+        int[] ids = goldens.ids(p + ".input_ids");
+        int d = model.spec().width();
+        int v = model.spec().vocabulary();
+        int last = ids.length - 1;
+        for (Map.Entry<String, String> e : plans(dir).entrySet()) {
+            String name = "steer." + e.getKey() + "." + p;
+            SteeringPlan plan = SteeringPlan.parse(e.getValue(), e.getKey(), goldens.resolver());
+            Activations a = model.activations(ids, ids.length, plan);
+            float[] lastLogits = Arrays.copyOfRange(a.logits(), last * v, (last + 1) * v);
+            Goldens.assertLogits(name + ".logits_last", goldens.floats(name + ".logits_last"), lastLogits);
+            float[] lastRows = new float[model.spec().blocks() * d];
+            for (int b = 0; b < model.spec().blocks(); b++) {
+                System.arraycopy(a.residPost()[b], last * d, lastRows, b * d, d);
+            }
+            Goldens.assertRows(name + ".resid_post_last", goldens.floats(name + ".resid_post_last"), lastRows, d);
+            if (goldens.has(name + ".logits")) {
+                Goldens.assertLogits(name + ".logits", goldens.floats(name + ".logits"), a.logits());
+            }
+            if (goldens.has(name + ".greedy_ids")) {
+                assertArrayEquals(goldens.ids(name + ".greedy_ids"), greedy(model, ids, plan), name + ".greedy_ids");
+            }
+        }
+    }
+
+    private static Map<String, String> plans(Path dir) {
+        String file = dir.resolve("goldens.json").toString();
+        JsonObject s = Json.object(Json.readObject(dir.resolve("goldens.json")), "steering", file);
+        JsonObject two = Json.object(s, "two", file);
+        JsonObject clamp = Json.object(s, "clamp", file);
+        String plan = "{\"edits\":["
+                + "{\"op\":\"add\",\"vector\":%s,\"blocks\":[%s],\"coefficient\":%s,\"span\":\"all\"},"
+                        .formatted(two.get("vector_a"), two.get("block_a"), two.get("coef_a"))
+                + "{\"op\":\"add\",\"vector\":%s,\"blocks\":[%s],\"coefficient\":%s,\"span\":\"all\"}]}"
+                        .formatted(two.get("vector_b"), two.get("block_b"), two.get("coef_b"));
+        String clampPlan =
+                "{\"edits\":[{\"op\":\"clamp\",\"vector\":%s,\"blocks\":[%s],\"min\":%s,\"max\":%s,\"span\":\"all\"}]}"
+                        .formatted(clamp.get("vector"), clamp.get("block"), clamp.get("lo"), clamp.get("hi"));
+        return Goldens.variants(Json.integer(s, "block", file), Json.number(s, "coefficient", file), plan, clampPlan);
+    }
+
+    private static int[] greedy(Model model, int[] ids, SteeringPlan plan) {
+        GenerationRequest request = new GenerationRequest(ids, plan, SamplingOptions.GREEDY, 0, GREEDY, true);
+        return model.generate(request).ids();
+    }
+
+    private static float[] joined(float[][] parts) {
+        float[] out = new float[parts.length * parts[0].length];
+        for (int i = 0; i < parts.length; i++) {
+            System.arraycopy(parts[i], 0, out, i * parts[0].length, parts[0].length);
+        }
+        return out;
+    }
+}
