@@ -1,0 +1,159 @@
+package dev.tiller.persona.cli;
+
+import com.google.gson.JsonNull;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonPrimitive;
+import dev.tiller.loader.Checkpoint;
+import dev.tiller.loader.ModelConfig;
+import dev.tiller.loader.Safetensors;
+import dev.tiller.loader.TensorView;
+import dev.tiller.loader.TillerException;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** {@code tiller inspect}: what is in a file, and whether it is sound. */
+@Command(
+        name = "inspect",
+        header = "Show and check a model, vector or safetensors file.",
+        description =
+                "Shows what a model directory, a .gguf model, a vector file or any other safetensors file holds, and"
+                        + " checks it. With --json a line {\"file\", \"ok\", \"error\"} for each. Exit code 1 if any is not sound.",
+        footer = {
+            "",
+            "Examples:",
+            "  tiller inspect models/microworld",
+            "  tiller inspect optimistic.safetensors",
+            "  tiller inspect --json *.safetensors"
+        })
+final class InspectCommand implements Callable<Integer> {
+    private final Console console;
+
+    @Parameters(arity = "1..*", paramLabel = "PATH", description = "Files or model directories.")
+    private List<Path> paths;
+
+    @Option(names = "--json", description = "One line of JSON per path instead of a table.")
+    private boolean json;
+
+    InspectCommand(Console console) {
+        this.console = console;
+    }
+
+    @Override
+    public Integer call() {
+        int code = Main.OK;
+        for (Path path : paths) {
+            String error = null;
+            try {
+                inspect(path);
+            } catch (TillerException | UncheckedIOException e) {
+                error = ErrorReport.line(e);
+                code = Main.FAILED;
+            }
+            if (json) {
+                JsonObject o = new JsonObject();
+                o.addProperty("file", path.toString());
+                o.addProperty("ok", error == null);
+                o.add("error", error == null ? JsonNull.INSTANCE : new JsonPrimitive(error));
+                console.line(JsonLines.write(o));
+            } else if (error != null) {
+                console.flush();
+                console.note("tiller: " + error);
+            }
+        }
+        return code;
+    }
+
+    private void inspect(Path path) {
+        if (!Files.exists(path)) {
+            throw new TillerException(path + ": no such file or directory");
+        }
+        if (Files.isDirectory(path) || path.toString().endsWith(".gguf")) {
+            model(path);
+        } else {
+            safetensors(path);
+        }
+    }
+
+    private void model(Path path) {
+        try (Checkpoint checkpoint = Checkpoint.open(path)) {
+            checkpoint.checkShapes();
+            if (json) {
+                return;
+            }
+            ModelConfig c = checkpoint.config();
+            long parameters = 0;
+            for (String name : checkpoint.tensorNames()) {
+                parameters += checkpoint.tensor(name).elements();
+            }
+            row("model", path + " (" + c.modelType() + ")");
+            row(
+                    "parameters",
+                    String.format(
+                            Locale.ROOT,
+                            "%,d in %d tensors",
+                            parameters,
+                            checkpoint.tensorNames().size()));
+            row("blocks", c.blocks() + " (0.." + (c.blocks() - 1) + ")");
+            row("width", c.hiddenSize() + ", MLP " + c.intermediateSize());
+            row("attention", c.heads() + " heads, " + c.kvHeads() + " for keys and values, " + c.headDim() + " wide");
+            row("vocabulary", c.vocabSize() + (c.tiedEmbeddings() ? ", head tied to the embedding" : ""));
+            row(
+                    "context",
+                    c.maxPositions() + " tokens, rope " + c.rope().type() + ", theta "
+                            + c.rope().theta());
+            row("tokenizer", checkpoint.hasTokenizer() ? checkpoint.tokenizer().vocabSize() + " tokens" : "none");
+            row("chat template", checkpoint.chatTemplateSource().isPresent() ? "yes" : "none");
+            row("end tokens", checkpoint.generationConfig().eosIds().toString());
+            row("fingerprint", checkpoint.fingerprint());
+            if (!checkpoint.unused().isEmpty()) {
+                row("not used", String.join(", ", checkpoint.unused()));
+            }
+        }
+    }
+
+    private void safetensors(Path path) {
+        try (Safetensors file = Safetensors.open(path)) {
+            if (json) {
+                return;
+            }
+            row("file", path + String.format(Locale.ROOT, ", %,d bytes", size(path)));
+            for (Map.Entry<String, String> e : file.metadata().entrySet()) {
+                row(e.getKey(), e.getValue());
+            }
+            for (TensorView t : file.tensors().values()) {
+                row("tensor", t.name() + "  " + t.dtype() + " " + Arrays.toString(t.shape()) + norm(t));
+            }
+        }
+    }
+
+    /** Length of a vector; nothing for other tensors. */
+    private static String norm(TensorView t) {
+        boolean vector = t.shape().length == 1 && t.elements() > 1 && t.elements() < 1 << 20;
+        if (!vector || !t.dtype().isFloat()) {
+            return "";
+        }
+        return String.format(Locale.ROOT, "  norm %.4g", dev.tiller.engine.Vectors.norm(t.toFloats()));
+    }
+
+    private static long size(Path path) {
+        try {
+            return Files.size(path);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private void row(String key, String value) {
+        console.out().printf("%-14s %s%n", console.visible(key), console.visible(value));
+    }
+}

@@ -1,0 +1,175 @@
+package dev.tiller.persona.cli;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Properties;
+import java.util.ServiceLoader;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Help.Ansi;
+import picocli.CommandLine.IVersionProvider;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.Spec;
+import picocli.CommandLine.UnmatchedArgumentException;
+
+/**
+ * The program {@code tiller}. Exit codes: 0 done, 1 something is wrong with what was given (one line on standard error
+ * says what), 2 the command line itself was not understood.
+ */
+@Command(
+        name = "tiller",
+        mixinStandardHelpOptions = true,
+        scope = ScopeType.INHERIT,
+        versionProvider = Main.Version.class,
+        sortOptions = false,
+        usageHelpAutoWidth = true,
+        description = "Runs language models and steers them from the inside.",
+        synopsisHeading = "Usage: ",
+        optionListHeading = "%nOptions:%n",
+        parameterListHeading = "%nParameters:%n",
+        commandListHeading = "%nCommands:%n")
+public final class Main implements Runnable {
+    static final int OK = 0;
+    static final int FAILED = 1;
+    static final int USAGE = 2;
+
+    @Spec
+    private CommandSpec spec;
+
+    @Option(
+            names = "--stacktrace",
+            scope = ScopeType.INHERIT,
+            description = "Show where in the program an error came from.")
+    private boolean stacktrace;
+
+    private Main() {}
+
+    /** Runs the command line and ends the process with its exit code. */
+    public static void main(String[] args) {
+        System.exit(run(Console.system(), args));
+    }
+
+    /** Runs one command line; returns the exit code and never throws. */
+    public static int run(Console console, String... args) {
+        Main main = new Main();
+        int code;
+        try {
+            code = main.commandLine(console).execute(args);
+            console.flush();
+        } catch (Throwable t) {
+            code = main.report(t, console);
+        }
+        return code;
+    }
+
+    private CommandLine commandLine(Console console) {
+        CommandLine line = new CommandLine(this);
+        for (Object command : List.of(
+                new DemoCommand(console),
+                new GenerateCommand(console),
+                new ChatCommand(console),
+                new ExtractCommand(console),
+                new InspectCommand(console),
+                new ActivationsCommand(console),
+                new TokenizeCommand(console),
+                new RenderCommand(console))) {
+            line.addSubcommand(command);
+        }
+        for (CommandProvider provider : ServiceLoader.load(CommandProvider.class)) {
+            provider.commands(console).forEach(line::addSubcommand);
+        }
+        line.getCommandSpec().usageMessage().footer(examples());
+        line.setOut(new PrintWriter(console.out(), true, StandardCharsets.UTF_8));
+        line.setErr(new PrintWriter(console.err(), true, StandardCharsets.UTF_8));
+        line.setColorScheme(CommandLine.Help.defaultColorScheme(
+                TokenColours.of(console) == TokenColours.NONE ? Ansi.OFF : Ansi.ON));
+        line.setExpandAtFiles(false);
+        line.setCaseInsensitiveEnumValuesAllowed(true);
+        line.setParameterExceptionHandler((e, args) -> usageError(e, console));
+        line.setExecutionExceptionHandler((e, command, parsed) -> report(e, console));
+        return line;
+    }
+
+    private static String[] examples() {
+        return new String[] {
+            "",
+            "Start with:",
+            "  tiller demo                       find a persona vector and steer with it",
+            "  tiller chat                       talk to the bundled model",
+            "  tiller COMMAND --help             options and examples of a command",
+            "",
+            "Exit codes: 0 done, 1 something given is wrong, 2 command line not understood.",
+            "The line \"WARNING: Using incubator modules\" comes from Java and cannot be switched off."
+        };
+    }
+
+    @Override
+    public void run() {
+        spec.commandLine().usage(spec.commandLine().getErr());
+        throw new ParameterException(spec.commandLine(), "a command is missing");
+    }
+
+    private int usageError(ParameterException e, Console console) {
+        String command = e.getCommandLine().getCommandSpec().qualifiedName();
+        String what = String.valueOf(e.getMessage())
+                .strip()
+                .replaceAll("\\s*\\R\\s*", " ")
+                .replaceFirst("^Error: ", "");
+        if (e instanceof UnmatchedArgumentException unmatched
+                && !unmatched.getSuggestions().isEmpty()) {
+            what += "; did you mean " + String.join(" or ", unmatched.getSuggestions()) + "?";
+        }
+        console.note("tiller: " + what + " (" + command + " --help shows what is accepted)");
+        if (stacktrace) {
+            e.printStackTrace(console.err());
+        }
+        return USAGE;
+    }
+
+    private int report(Throwable t, Console console) {
+        if (t instanceof ClosedOutputException closed && closed.isBrokenPipe()) {
+            return OK;
+        }
+        try {
+            console.flush();
+        } catch (ClosedOutputException ignored) {
+            // the first error is the one to report
+        }
+        try {
+            console.note("tiller: " + ErrorReport.line(t));
+            if (stacktrace) {
+                t.printStackTrace(console.err());
+                console.err().flush();
+            }
+        } catch (ClosedOutputException nowhere) {
+            return FAILED; // standard error is gone as well
+        }
+        return FAILED;
+    }
+
+    /** Version of the program and of the Java it runs on. */
+    static final class Version implements IVersionProvider {
+        @Override
+        public String[] getVersion() throws IOException {
+            return new String[] {"tiller " + number() + " (Java " + Runtime.version() + ")"};
+        }
+
+        /** The version in the jar; classes that are not in a jar have none. */
+        static String number() throws IOException {
+            try (InputStream in = Main.class.getResourceAsStream("/META-INF/maven/dev.tiller/persona/pom.properties")) {
+                if (in == null) {
+                    return "development build";
+                }
+                Properties properties = new Properties();
+                properties.load(in);
+                return properties.getProperty("version");
+            }
+        }
+    }
+}

@@ -1,0 +1,153 @@
+package dev.tiller.persona.cli;
+
+import dev.tiller.engine.LoadOptions;
+import dev.tiller.engine.Model;
+import dev.tiller.kernels.WeightFormat;
+import dev.tiller.loader.TillerException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.TypeConversionException;
+
+/** Options of every command that runs a model. */
+public final class ModelOptions {
+    private static final List<String> BACKENDS = List.of("auto", "scalar", "simd");
+
+    @Option(
+            names = "--model",
+            paramLabel = "PATH",
+            description = "Hugging Face directory or .gguf file (default: the bundled models/microworld).")
+    private Path model;
+
+    @Option(
+            names = "--backend",
+            paramLabel = "NAME",
+            defaultValue = "auto",
+            converter = BackendName.class,
+            description = "auto, scalar or simd (default: auto).")
+    private String backend;
+
+    @Option(
+            names = "--threads",
+            paramLabel = "N",
+            converter = Positive.class,
+            description = "Worker threads (default: all processors).")
+    private Integer threads;
+
+    @Option(
+            names = "--weights",
+            paramLabel = "FORMAT",
+            converter = Weights.class,
+            description = "Weights in memory: f32, bf16 or f16 (default: as stored).")
+    private WeightFormat weights;
+
+    @Option(
+            names = {"-q", "--quiet"},
+            description = "No notes and no progress on standard error.")
+    private boolean quiet;
+
+    /** The model's directory or file. */
+    public Path path() {
+        return model != null ? check(model) : bundled();
+    }
+
+    /** True if no model was named, so that the bundled one is taken. */
+    boolean isBundled() {
+        return model == null;
+    }
+
+    /** How the model is loaded. */
+    public LoadOptions loadOptions() {
+        return new LoadOptions(backend, threads == null ? 0 : threads, weights);
+    }
+
+    /** True if notes and progress are not wanted. */
+    public boolean quiet() {
+        return quiet;
+    }
+
+    /** Loads the model and says on standard error what runs it. */
+    public Model load(Console console) {
+        Path path = path();
+        Model loaded = Model.load(path, loadOptions());
+        note(
+                console,
+                path.toAbsolutePath().normalize().getFileName() + ": "
+                        + loaded.spec().blocks() + " blocks, width "
+                        + loaded.spec().width() + "; " + loaded.backend().description());
+        return loaded;
+    }
+
+    /** A note on standard error, unless notes are not wanted. */
+    public void note(Console console, String line) {
+        if (!quiet) {
+            console.note(line);
+        }
+    }
+
+    /** Folder of the bundled models and traits: {@code tiller.home}, or the working directory. */
+    static Path home() {
+        return Path.of(System.getProperty("tiller.home", ""));
+    }
+
+    /** The model that comes with the program. */
+    static Path bundled() {
+        Path path = home().resolve("models").resolve("microworld");
+        if (!Files.isDirectory(path)) {
+            throw new TillerException("no --model was given and the bundled one is not at " + path.toAbsolutePath());
+        }
+        return path;
+    }
+
+    private static Path check(Path path) {
+        if (!Files.exists(path)) {
+            throw new TillerException("--model " + path + ": no such file or directory");
+        }
+        return path;
+    }
+
+    static final class BackendName implements ITypeConverter<String> {
+        @Override
+        public String convert(String value) {
+            if (!BACKENDS.contains(value)) {
+                throw new TypeConversionException(
+                        "unknown backend \"" + value + "\"; accepted: " + String.join(", ", BACKENDS));
+            }
+            return value;
+        }
+    }
+
+    static final class Weights implements ITypeConverter<WeightFormat> {
+        @Override
+        public WeightFormat convert(String value) {
+            StringBuilder accepted = new StringBuilder();
+            for (WeightFormat format : WeightFormat.values()) {
+                if (format.name().equalsIgnoreCase(value)) {
+                    return format;
+                }
+                accepted.append(accepted.isEmpty() ? "" : ", ")
+                        .append(format.name().toLowerCase(Locale.ROOT));
+            }
+            throw new TypeConversionException("unknown format \"" + value + "\"; accepted: " + accepted);
+        }
+    }
+
+    /** A whole number of at least 1. */
+    public static final class Positive implements ITypeConverter<Integer> {
+        @Override
+        public Integer convert(String value) {
+            try {
+                int n = Integer.parseInt(value);
+                if (n >= 1) {
+                    return n;
+                }
+            } catch (NumberFormatException e) {
+                // said below
+            }
+            throw new TypeConversionException("expected a whole number of at least 1, found \"" + value + "\"");
+        }
+    }
+}
