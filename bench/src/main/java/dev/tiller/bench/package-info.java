@@ -1,2 +1,2 @@
-/** Benchmarks: JMH classes for kernels and the end-to-end table behind {@code tiller bench}. */
+/** Benchmarks: JMH for single operations, a table of whole-model rates, and peers beside it. Nothing depends on them. */
 package dev.tiller.bench;

@@ -1,0 +1,93 @@
+package dev.tiller.bench;
+
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import dev.tiller.loader.Json;
+import dev.tiller.loader.TillerException;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.Writer;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Another engine in a process of its own. When it is warm it prints a line {@code {"name": ...}}; for each line
+ * {@code round} that it reads it measures its rows once and prints a line
+ * {@code {"rows": [{"name", "weights", "batch", "tokens_per_second"}]}}. In between it waits, so that the two take turns.
+ */
+final class Peer implements AutoCloseable {
+    private final String program;
+    private final Process process;
+    private final BufferedReader answers;
+    private final Writer requests;
+    private final String name;
+
+    Peer(List<String> command) {
+        program = String.join(" ", command);
+        try {
+            process = new ProcessBuilder(command)
+                    .redirectError(ProcessBuilder.Redirect.INHERIT)
+                    .start();
+        } catch (IOException e) {
+            throw new TillerException("--peer " + program + ": cannot be started (" + e.getMessage() + ")", e);
+        }
+        answers = process.inputReader();
+        requests = process.outputWriter();
+        try {
+            name = Json.string(answer(), "name", source());
+        } catch (RuntimeException e) {
+            close();
+            throw e;
+        }
+    }
+
+    /** What it calls itself. */
+    String name() {
+        return name;
+    }
+
+    /** Lets it measure each of its rows once. */
+    List<Sample> round() {
+        try {
+            requests.write("round\n");
+            requests.flush();
+        } catch (IOException e) {
+            throw ended();
+        }
+        List<Sample> samples = new ArrayList<>();
+        for (JsonElement row : Json.array(answer(), "rows", source())) {
+            JsonObject o = row.getAsJsonObject();
+            samples.add(new Sample(
+                    Json.string(o, "name", source()),
+                    Json.string(o, "weights", source()),
+                    Json.integer(o, "batch", source()),
+                    Json.number(o, "tokens_per_second", source())));
+        }
+        return samples;
+    }
+
+    private JsonObject answer() {
+        try {
+            String line = answers.readLine();
+            if (line == null) {
+                throw ended();
+            }
+            return Json.parseObject(line, source());
+        } catch (IOException e) {
+            throw ended();
+        }
+    }
+
+    private String source() {
+        return "--peer " + program;
+    }
+
+    private TillerException ended() {
+        return new TillerException(source() + ": ended before it answered; its own messages are above");
+    }
+
+    @Override
+    public void close() {
+        process.destroy();
+    }
+}

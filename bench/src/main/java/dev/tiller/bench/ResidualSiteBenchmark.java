@@ -1,0 +1,118 @@
+package dev.tiller.bench;
+
+import dev.tiller.kernels.Backend;
+import dev.tiller.kernels.Backends;
+import dev.tiller.kernels.Buffer;
+import dev.tiller.kernels.EditTable;
+import dev.tiller.kernels.Norm;
+import dev.tiller.kernels.SiteTaps;
+import java.util.Arrays;
+import java.util.SplittableRandom;
+import java.util.concurrent.TimeUnit;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Fork;
+import org.openjdk.jmh.annotations.Measurement;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.annotations.TearDown;
+import org.openjdk.jmh.annotations.Warmup;
+
+/**
+ * The residual site as the engine calls it: add what a module wrote, edit, normalise. Without edits it is the same call
+ * with an empty table, so the difference between the rows is the price of steering.
+ */
+@State(Scope.Benchmark)
+@BenchmarkMode(Mode.AverageTime)
+@OutputTimeUnit(TimeUnit.NANOSECONDS)
+@Fork(1)
+@Warmup(iterations = 4, time = 1)
+@Measurement(iterations = 5, time = 1)
+public class ResidualSiteBenchmark {
+    /** Every row carries this: nothing, one edit, or four added directions. */
+    public enum Edits {
+        NONE,
+        ADD,
+        ADD4,
+        ABLATE
+    }
+
+    @Param({"scalar", "simd"})
+    public String backend;
+
+    @Param
+    public Edits edits;
+
+    /** Model width d. */
+    @Param({"576", "896", "2048", "3584"})
+    public int width;
+
+    /** Rows T of the call. */
+    @Param({"1", "8", "64"})
+    public int rows;
+
+    @Param("1")
+    public int threads;
+
+    private Backend kernels;
+    private Buffer x;
+    private Buffer delta;
+    private Buffer normed;
+    private Norm norm;
+    private EditTable table;
+
+    @Setup
+    public void setUp() {
+        kernels = Backends.open(backend, threads);
+        SplittableRandom random = new SplittableRandom(5);
+        x = kernels.buffer(rows, width, uniform(random, rows * width));
+        delta = kernels.buffer(rows, width, uniform(random, rows * width));
+        normed = kernels.buffer(rows, width);
+        norm = new Norm(Norm.Kind.RMS, kernels.buffer(1, width, uniform(random, width)), null, 1e-5f, 0);
+        table = table(random);
+    }
+
+    /** Small numbers, so that a residual that is added to millions of times stays finite. */
+    private static float[] uniform(SplittableRandom random, int n) {
+        float[] values = new float[n];
+        for (int i = 0; i < n; i++) {
+            values[i] = (float) random.nextDouble(-1e-3, 1e-3);
+        }
+        return values;
+    }
+
+    private EditTable table(SplittableRandom random) {
+        if (edits == Edits.NONE) {
+            return EditTable.NONE;
+        }
+        int n = edits == Edits.ADD4 ? 4 : 1;
+        EditTable.Kind[] kinds = new EditTable.Kind[n];
+        Arrays.fill(kinds, edits == Edits.ABLATE ? EditTable.Kind.ABLATE : EditTable.Kind.ADD);
+        float[] directions = new float[n * width];
+        Arrays.fill(directions, (float) (1 / Math.sqrt(width)));
+        int[] rowStart = new int[rows + 1];
+        Arrays.setAll(rowStart, t -> t * n);
+        int[] edit = new int[rows * n];
+        Arrays.setAll(edit, i -> i % n);
+        float[] coefficient = new float[rows * n];
+        Arrays.fill(coefficient, edits == Edits.ABLATE ? 1f : (float) random.nextDouble(1e-3));
+        Buffer stored = kernels.buffer(n, width, directions);
+        return new EditTable(kinds, stored, new float[n], new float[n], rowStart, edit, coefficient);
+    }
+
+    /** One call for all rows. */
+    @Benchmark
+    public Buffer site() {
+        kernels.site(x, delta, rows, table, SiteTaps.NONE, EditTable.NONE, norm, normed);
+        return normed;
+    }
+
+    @TearDown
+    public void tearDown() {
+        kernels.close();
+    }
+}

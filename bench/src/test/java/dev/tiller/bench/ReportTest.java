@@ -1,0 +1,40 @@
+package dev.tiller.bench;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class ReportTest {
+    private static final List<Report.Row> OURS = Report.rows(List.of(
+            List.of(new Sample("decode", "bf16", 1, 100), new Sample("decode_steered", "bf16", 1, 99)),
+            List.of(new Sample("decode", "bf16", 1, 50), new Sample("decode_steered", "bf16", 1, 50))));
+
+    @Test
+    void jsonIsOneObjectOfTheDocumentedShape() {
+        String expected = "{\"machine\":\"m\",\"model\":\"a \\\"b\\\"\",\"rows\":["
+                + "{\"name\":\"decode\",\"weights\":\"bf16\",\"batch\":1,"
+                + "\"tokens_per_second\":{\"median\":75.0,\"min\":50.0,\"max\":100.0,\"n\":2}},"
+                + "{\"name\":\"decode_steered\",\"weights\":\"bf16\",\"batch\":1,"
+                + "\"tokens_per_second\":{\"median\":74.5,\"min\":50.0,\"max\":99.0,\"n\":2}}]}";
+        assertEquals(expected, new Report("m", "a \"b\"", OURS, null, List.of()).json());
+    }
+
+    @Test
+    void aPeerAddsItsRowsAndRatiosOfTheSameRound() {
+        List<Report.Row> theirs = Report.rows(List.of(
+                List.of(new Sample("decode", "f32", 1, 50), new Sample("decode", "bf16", 1, 80)),
+                List.of(new Sample("decode", "f32", 1, 25), new Sample("decode", "bf16", 1, 40))));
+        Report report = new Report("m", "x", OURS, "other engine", theirs);
+        String json = report.json();
+        assertTrue(
+                json.contains("\"ratios\":[{\"median\":2.0,\"min\":2.0,\"max\":2.0,\"n\":2,"
+                        + "\"name\":\"decode\",\"to\":\"peer decode f32\"}"),
+                json);
+        String table = String.join("\n", report.table());
+        assertTrue(table.contains("other engine"), table);
+        assertTrue(table.matches("(?s).*decode / peer decode bf16 +1\\.250 \\[1\\.250\\.\\.1\\.250].*"), table);
+        assertTrue(table.matches("(?s).*decode_steered / decode +0\\.995 \\[0\\.990\\.\\.1\\.000].*"), table);
+    }
+}

@@ -1,0 +1,6 @@
+package dev.tiller.bench.planted.bench;
+
+/** What lower modules must not use. */
+public final class Harmless {
+    private Harmless() {}
+}
