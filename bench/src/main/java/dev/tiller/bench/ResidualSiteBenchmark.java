@@ -4,6 +4,7 @@ import dev.tiller.kernels.Backend;
 import dev.tiller.kernels.Backends;
 import dev.tiller.kernels.Buffer;
 import dev.tiller.kernels.EditTable;
+import dev.tiller.kernels.ModuleOutput;
 import dev.tiller.kernels.Norm;
 import dev.tiller.kernels.SiteTaps;
 import java.util.Arrays;
@@ -60,7 +61,7 @@ public class ResidualSiteBenchmark {
 
     private Backend kernels;
     private Buffer x;
-    private Buffer delta;
+    private ModuleOutput delta;
     private Buffer normed;
     private Norm norm;
     private EditTable table;
@@ -70,7 +71,7 @@ public class ResidualSiteBenchmark {
         kernels = Backends.open(backend, threads);
         SplittableRandom random = new SplittableRandom(5);
         x = kernels.buffer(rows, width, uniform(random, rows * width));
-        delta = kernels.buffer(rows, width, uniform(random, rows * width));
+        delta = ModuleOutput.of(kernels.buffer(rows, width, uniform(random, rows * width)));
         normed = kernels.buffer(rows, width);
         norm = new Norm(Norm.Kind.RMS, kernels.buffer(1, width, uniform(random, width)), null, 1e-5f, 0);
         table = table(random);

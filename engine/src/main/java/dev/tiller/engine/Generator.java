@@ -2,6 +2,7 @@ package dev.tiller.engine;
 
 import dev.tiller.kernels.Backend;
 import dev.tiller.kernels.Buffer;
+import dev.tiller.kernels.Draws;
 import dev.tiller.kernels.SiteTaps;
 import dev.tiller.loader.TillerException;
 import java.util.ArrayList;
@@ -15,9 +16,6 @@ import java.util.TreeMap;
  * from its own seed, and its tokens do not depend on the texts beside it.
  */
 public final class Generator {
-    private static final int MAX_SEQUENCES = 64;
-    private static final int MAX_ROWS = 512;
-
     private final Model model;
     private final List<Probe> probes;
     private final TokenSink sink;
@@ -25,7 +23,8 @@ public final class Generator {
     private final List<Text> active = new ArrayList<>();
     private final float[] logits;
     private final Sampler.Scratch scratch = new Sampler.Scratch();
-    private int maxSequences = MAX_SEQUENCES;
+    private final int maxRows;
+    private int maxSequences;
 
     /** Where the projections of the probes come from: the levels watched and, for each, the probes on it. */
     private final SortedMap<Integer, List<Integer>> probesAt = new TreeMap<>();
@@ -42,6 +41,8 @@ public final class Generator {
         this.probes = List.copyOf(probes);
         this.sink = sink;
         this.step = model.newStep();
+        this.maxRows = model.backend().rowsPerStep();
+        this.maxSequences = model.backend().textsPerStep();
         this.logits = new float[model.spec().vocabulary()];
         for (int i = 0; i < probes.size(); i++) {
             addProbe(i, probes.get(i));
@@ -88,7 +89,7 @@ public final class Generator {
 
     private void runStep(List<Text> waiting) {
         step.clear();
-        int budget = MAX_ROWS;
+        int budget = maxRows;
         for (Text t : active) {
             budget -= t.addRows(step, budget);
         }
@@ -147,7 +148,7 @@ public final class Generator {
             Buffer d = directions.computeIfAbsent(e.getKey(), l -> probeDirections(indices));
             Buffer p = projected.get(e.getKey());
             if (p == null || p.rows() < step.size()) {
-                p = backend.buffer(Math.max(step.size(), MAX_ROWS), indices.size());
+                p = backend.buffer(Math.max(step.size(), maxRows), indices.size());
                 projected.put(e.getKey(), p);
             }
             taps.at(e.getKey(), new SiteTaps(null, d, p, null, null, null));
@@ -185,14 +186,35 @@ public final class Generator {
     }
 
     private void sample(Buffer out) {
-        int row = 0;
-        for (Text t : active) {
-            if (!t.wantsLogits()) {
-                continue;
+        List<Text> texts = active.stream().filter(Text::wantsLogits).toList();
+        Backend backend = model.backend();
+        if (backend.canSample() && texts.stream().allMatch(Text::drawsFromLogitsAlone)) {
+            drawThere(backend, texts, out);
+            return;
+        }
+        for (int row = 0; row < texts.size(); row++) {
+            backend.read(out, row, 1, logits, 0);
+            if (!texts.get(row).done()) {
+                texts.get(row).sample(logits, sink);
             }
-            model.backend().read(out, row++, 1, logits, 0);
-            if (!t.done()) {
-                t.sample(logits, sink);
+        }
+    }
+
+    /** Draws where the logits are, so that only the tokens travel. */
+    private void drawThere(Backend backend, List<Text> texts, Buffer out) {
+        int n = texts.size();
+        if (n == 0) {
+            return;
+        }
+        Draws draws = new Draws(new float[n], new int[n], new double[n], new double[n], new double[n]);
+        for (int row = 0; row < n; row++) {
+            texts.get(row).fillDraw(draws, row);
+        }
+        int[] ids = new int[n];
+        backend.sample(out, n, draws, ids);
+        for (int row = 0; row < n; row++) {
+            if (!texts.get(row).done()) {
+                texts.get(row).take(ids[row], sink);
             }
         }
     }

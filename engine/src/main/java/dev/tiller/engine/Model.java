@@ -60,7 +60,10 @@ public final class Model implements AutoCloseable {
         this.spec = ModelSpec.of(checkpoint.config());
         this.weights = Weights.load(checkpoint, spec, backend, options.weights());
         this.cache = new KvCache(backend.kvPages(
-                spec.blocks(), spec.attention().kvHeads(), spec.attention().headDim()));
+                spec.blocks(),
+                spec.attention().kvHeads(),
+                spec.attention().headDim(),
+                backend.operandFormat(weights.operandFormat())));
         this.transformer = new Transformer(spec, weights, backend, cache);
         this.tokenizer = checkpoint.hasTokenizer() ? checkpoint.tokenizer() : null;
         this.template = checkpoint

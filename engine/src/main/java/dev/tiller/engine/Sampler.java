@@ -1,5 +1,6 @@
 package dev.tiller.engine;
 
+import dev.tiller.kernels.Draws;
 import dev.tiller.loader.TillerException;
 import java.util.Arrays;
 import java.util.SplittableRandom;
@@ -60,14 +61,32 @@ final class Sampler {
         penalise(logits, vocabulary, seen, seenCount);
         int best = argmax(logits, vocabulary);
         if (!Float.isFinite(logits[best])) {
-            throw new TillerException("the logits of a text are not finite numbers (largest: " + logits[best]
-                    + "): broken weights, or a steering coefficient that is far too large");
+            throw notFinite(String.valueOf(logits[best]));
         }
         if (options.temperature() == 0) {
             return best;
         }
         probabilities(logits, vocabulary);
         return draw(logits, vocabulary);
+    }
+
+    static TillerException notFinite(String largest) {
+        return new TillerException("the logits of a text are not finite numbers (largest: " + largest
+                + "): broken weights, or a steering coefficient that is far too large");
+    }
+
+    /** True if earlier tokens play no part: then a backend can draw where the logits are. */
+    boolean drawsFromLogitsAlone() {
+        return options.repetitionPenalty() == 1;
+    }
+
+    /** What a backend needs to draw as {@link #next} would. */
+    void fillDraw(Draws draws, int row, boolean idle) {
+        draws.temperature()[row] = (float) options.temperature();
+        draws.topK()[row] = options.topK();
+        draws.topP()[row] = options.topP();
+        draws.minP()[row] = options.minP();
+        draws.u()[row] = idle || options.temperature() == 0 ? 0 : random.nextDouble();
     }
 
     /** The probabilities that {@link #next} draws from, in place of the logits. */

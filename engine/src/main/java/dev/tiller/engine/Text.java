@@ -1,5 +1,6 @@
 package dev.tiller.engine;
 
+import dev.tiller.kernels.Draws;
 import dev.tiller.kernels.KvPages;
 import dev.tiller.loader.TillerException;
 import dev.tiller.loader.tokenizer.StreamDecoder;
@@ -127,7 +128,24 @@ final class Text {
     }
 
     void sample(float[] logits, TokenSink sink) {
-        int id = sampler.next(logits, logits.length, tokens, count);
+        take(sampler.next(logits, logits.length, tokens, count), sink);
+    }
+
+    /** True if the next token depends on nothing but the logits and the seed. */
+    boolean drawsFromLogitsAlone() {
+        return sampler.drawsFromLogitsAlone();
+    }
+
+    /** Says how the next token is to be drawn. A text that is done draws like any other, but takes no random number. */
+    void fillDraw(Draws draws, int row) {
+        sampler.fillDraw(draws, row, done());
+    }
+
+    /** Takes the token drawn; -1 if the logits were not finite. */
+    void take(int id, TokenSink sink) {
+        if (id < 0) {
+            throw Sampler.notFinite("NaN or infinite");
+        }
         if (!request.ignoreEnd() && model.isEnd(id)) {
             finish = FinishReason.STOP;
             flush(sink);

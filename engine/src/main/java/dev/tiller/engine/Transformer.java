@@ -3,10 +3,13 @@ package dev.tiller.engine;
 import dev.tiller.kernels.Backend;
 import dev.tiller.kernels.Buffer;
 import dev.tiller.kernels.EditTable;
+import dev.tiller.kernels.ModuleOutput;
 import dev.tiller.kernels.Norm;
 import dev.tiller.kernels.RopeTable;
 import dev.tiller.kernels.Rows;
 import dev.tiller.kernels.SiteTaps;
+import dev.tiller.kernels.StepShape;
+import dev.tiller.kernels.WeightFormat;
 
 /**
  * The forward pass: one layer loop for every family, driven by {@link ModelSpec} and by which weights are null. All rows
@@ -19,13 +22,22 @@ final class Transformer {
     private final KvCache cache;
     private final RopeTables rope;
     private final StepEdits edits;
+    private final WeightFormat operand;
     private Scratch scratch;
     private Buffer logits;
     private Buffer selected;
 
     /** Buffers of one step, grown to the largest number of rows seen. */
     private record Scratch(
-            int rows, Buffer x, Buffer normed, Buffer qkv, Buffer attn, Buffer delta, Buffer gateUp, Buffer act) {}
+            int rows,
+            Buffer x,
+            Buffer normed,
+            Buffer qkv,
+            Buffer attn,
+            Buffer delta,
+            Buffer gateUp,
+            Buffer act,
+            Buffer finalNormed) {}
 
     Transformer(ModelSpec spec, Weights weights, Backend backend, KvCache cache) {
         this.spec = spec;
@@ -33,6 +45,7 @@ final class Transformer {
         this.backend = backend;
         this.cache = cache;
         this.rope = new RopeTables(spec.rope(), spec.maxPositions());
+        this.operand = backend.operandFormat(weights.operandFormat());
         this.edits = new StepEdits(backend, spec.blocks(), spec.width());
         this.scratch = scratch(64);
     }
@@ -47,40 +60,46 @@ final class Transformer {
         if (rows > scratch.rows) {
             scratch = scratch(Math.max(rows, 2 * scratch.rows));
         }
-        Scratch s = scratch;
         Rows where = step.rows();
         RopeTable angles = rope.upTo(maxPosition(where) + 1);
         edits.prepare(step);
+        growLogits(step.outputs());
+        StepShape shape =
+                new StepShape(rows, step.outputs(), rows == step.sequences().size(), maxPosition(where) + 1);
+        backend.step(shape, () -> run(step, taps, where, angles));
+        return step.outputs() == 0 ? null : logits;
+    }
+
+    private void run(Step step, Taps taps, Rows where, RopeTable angles) {
+        Scratch s = scratch;
+        int rows = where.count();
         backend.embed(weights.embed(), step.ids(), rows, spec.embedScale(), s.x);
         EditTable firstEdits = edits.at(Site.RESID_PRE, 0);
-        backend.site(s.x, null, rows, EditTable.NONE, taps.level(0), firstEdits, normBefore(0), s.normed);
+        Buffer normed = spec.blocks() == 0 ? s.finalNormed : s.normed;
+        backend.site(s.x, null, rows, EditTable.NONE, taps.level(0), firstEdits, normBefore(0), normed);
         for (int b = 0; b < spec.blocks(); b++) {
             Weights.Block w = weights.blocks().get(b);
             attention(s, w, where, angles, b);
-            edit(s.delta, rows, b, Site.ATTN_OUT, Site.ATTN_WRITE);
             EditTable mid = edits.at(Site.RESID_MID, b);
-            backend.site(s.x, s.delta, rows, mid, SiteTaps.NONE, EditTable.NONE, w.mlpNorm(), s.normed);
+            ModuleOutput attention = output(s.delta, b, Site.ATTN_OUT, Site.ATTN_WRITE);
+            backend.site(s.x, attention, rows, mid, SiteTaps.NONE, EditTable.NONE, w.mlpNorm(), s.normed);
             mlp(s, w, rows);
-            edit(s.delta, rows, b, Site.MLP_OUT, Site.MLP_WRITE);
             EditTable post = edits.at(Site.RESID_POST, b);
-            EditTable next = b + 1 < spec.blocks() ? edits.at(Site.RESID_PRE, b + 1) : EditTable.NONE;
-            backend.site(s.x, s.delta, rows, post, taps.level(b + 1), next, normBefore(b + 1), s.normed);
+            boolean last = b + 1 == spec.blocks();
+            EditTable next = last ? EditTable.NONE : edits.at(Site.RESID_PRE, b + 1);
+            ModuleOutput mlp = output(s.delta, b, Site.MLP_OUT, Site.MLP_WRITE);
+            normed = last ? s.finalNormed : s.normed;
+            backend.site(s.x, mlp, rows, post, taps.level(b + 1), next, normBefore(b + 1), normed);
         }
         if (taps.finalNorm() != SiteTaps.NONE) {
-            backend.site(s.normed, null, rows, EditTable.NONE, taps.finalNorm(), EditTable.NONE, null, null);
+            backend.site(s.finalNormed, null, rows, EditTable.NONE, taps.finalNorm(), EditTable.NONE, null, null);
         }
-        return head(step, s);
+        head(step, s);
     }
 
     private void attention(Scratch s, Weights.Block w, Rows rows, RopeTable angles, int b) {
-        int h = spec.attention().heads();
-        int g = spec.attention().kvHeads();
-        int k = spec.attention().headDim();
-        int keys = spec.queryWidth();
-        int values = keys + spec.kvWidth();
         backend.matmul(s.normed, rows.count(), w.qkv(), w.qkvBias(), s.qkv);
-        backend.rope(s.qkv, rows, 0, h + g, k, angles); // query heads, then key heads
-        backend.appendKv(s.qkv, rows, keys, values, cache.pages(), b);
+        backend.prepareAttention(s.qkv, rows, spec.attention(), angles, cache.pages(), b);
         backend.attend(s.qkv, rows, 0, cache.pages(), b, spec.attention(), s.attn);
         backend.matmul(s.attn, rows.count(), w.out(), w.outBias(), s.delta);
     }
@@ -91,31 +110,27 @@ final class Transformer {
         backend.matmul(s.act, rows, w.down(), w.downBias(), s.delta);
     }
 
-    private void edit(Buffer delta, int rows, int block, Site... sites) {
-        for (Site site : sites) {
-            EditTable table = edits.at(site, block);
-            if (!table.isEmpty()) {
-                backend.edit(delta, rows, table);
-            }
-        }
+    private ModuleOutput output(Buffer delta, int block, Site out, Site write) {
+        return new ModuleOutput(delta, edits.at(out, block), null, edits.at(write, block));
     }
 
     private Norm normBefore(int block) {
         return block < spec.blocks() ? weights.blocks().get(block).attnNorm() : weights.finalNorm();
     }
 
-    private Buffer head(Step step, Scratch s) {
+    private void growLogits(int outputs) {
+        if (outputs > 0 && (logits == null || logits.rows() < outputs)) {
+            logits = backend.buffer(outputs, spec.vocabulary());
+            selected = backend.buffer(outputs, spec.width(), operand);
+        }
+    }
+
+    private void head(Step step, Scratch s) {
         int n = step.outputs();
-        if (n == 0) {
-            return null;
+        if (n > 0) {
+            backend.gather(s.finalNormed, step.outputRows(), n, selected);
+            backend.matmul(selected, n, weights.head(), null, logits);
         }
-        if (logits == null || logits.rows() < n) {
-            logits = backend.buffer(n, spec.vocabulary());
-            selected = backend.buffer(n, spec.width());
-        }
-        backend.gather(s.normed, step.outputRows(), n, selected);
-        backend.matmul(selected, n, weights.head(), null, logits);
-        return logits;
     }
 
     private static int maxPosition(Rows rows) {
@@ -131,11 +146,12 @@ final class Transformer {
         return new Scratch(
                 rows,
                 backend.buffer(rows, spec.width()),
-                backend.buffer(rows, spec.width()),
+                backend.buffer(rows, spec.width(), operand),
                 backend.buffer(rows, qkv),
-                backend.buffer(rows, spec.queryWidth()),
+                backend.buffer(rows, spec.queryWidth(), operand),
                 backend.buffer(rows, spec.width()),
                 backend.buffer(rows, 2 * spec.ffn()),
-                backend.buffer(rows, spec.ffn()));
+                backend.buffer(rows, spec.ffn(), operand),
+                backend.buffer(rows, spec.width()));
     }
 }

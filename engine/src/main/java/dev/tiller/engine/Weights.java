@@ -60,6 +60,15 @@ record Weights(Matrix embed, Matrix head, Norm finalNorm, List<Block> blocks) {
         return n;
     }
 
+    /** The format that all matrices of the blocks have, F32 if they differ. */
+    WeightFormat operandFormat() {
+        Set<WeightFormat> formats = EnumSet.noneOf(WeightFormat.class);
+        for (Block b : blocks) {
+            formats.addAll(List.of(b.qkv.format(), b.out.format(), b.gateUp.format(), b.down.format()));
+        }
+        return formats.size() == 1 ? formats.iterator().next() : WeightFormat.F32;
+    }
+
     /** Formats of all matrices. */
     Set<WeightFormat> formats() {
         Set<WeightFormat> formats = EnumSet.of(embed.format(), head.format());

@@ -27,7 +27,7 @@ public final class Arguments {
 
     /** A buffer of this backend with at least that many rows. */
     static void rows(Backend owner, String name, Buffer b, int rows) {
-        if (!(b instanceof HeapBuffer heap) || heap.owner() != owner) {
+        if (b == null || b.owner() != owner) {
             throw refuse(
                     name + " made by this backend",
                     b == null ? null : b.getClass().getSimpleName());
@@ -119,13 +119,13 @@ public final class Arguments {
     /** Arguments of {@link Backend#appendKv}. */
     public static void appendKv(Backend owner, Buffer x, Rows rows, int kColumn, int vColumn, KvPages kv, int block) {
         rowsOf(owner, x, rows);
-        HeapKvPages pages = pages(owner, kv, block);
-        columns("keys", x, kColumn, (long) pages.kvHeads() * pages.headDim());
-        columns("values", x, vColumn, (long) pages.kvHeads() * pages.headDim());
+        pages(owner, kv, block);
+        columns("keys", x, kColumn, (long) kv.kvHeads() * kv.headDim());
+        columns("values", x, vColumn, (long) kv.kvHeads() * kv.headDim());
         indices("sequences", rows.sequence(), rows.count(), rows.pages().length);
         for (int t = 0; t < rows.count(); t++) {
             int index = rows.position()[t] / KvPages.PAGE;
-            page(pages, rows.pages()[rows.sequence()[t]], index, index);
+            page(kv, rows.pages()[rows.sequence()[t]], index, index);
         }
     }
 
@@ -133,15 +133,15 @@ public final class Arguments {
     public static void attend(
             Backend owner, Buffer x, Rows rows, int qColumn, KvPages kv, int block, AttentionSpec spec, Buffer out) {
         rowsOf(owner, x, rows);
-        HeapKvPages pages = pages(owner, kv, block);
-        if (spec.kvHeads() != pages.kvHeads()
-                || spec.headDim() != pages.headDim()
+        pages(owner, kv, block);
+        if (spec.kvHeads() != kv.kvHeads()
+                || spec.headDim() != kv.headDim()
                 || spec.heads() < 1
                 || spec.heads() % spec.kvHeads() != 0
                 || spec.window() < 0
                 || !(spec.softCap() >= 0)) {
             throw refuse(
-                    "pages of " + pages.kvHeads() + " heads of " + pages.headDim()
+                    "pages of " + kv.kvHeads() + " heads of " + kv.headDim()
                             + ", a multiple of query heads, window and softCap of at least 0",
                     spec);
         }
@@ -156,7 +156,7 @@ public final class Arguments {
                     && p == rows.position()[t - 1] + 1
                     && p % KvPages.PAGE != 0;
             if (!follows) { // else its pages are those of the row before
-                page(pages, rows.pages()[rows.sequence()[t]], first(p, spec.window()) / KvPages.PAGE, p / KvPages.PAGE);
+                page(kv, rows.pages()[rows.sequence()[t]], first(p, spec.window()) / KvPages.PAGE, p / KvPages.PAGE);
             }
         }
     }
@@ -166,19 +166,18 @@ public final class Arguments {
         return window == 0 ? 0 : Math.max(0, p - window + 1);
     }
 
-    private static HeapKvPages pages(Backend owner, KvPages kv, int block) {
-        if (!(kv instanceof HeapKvPages pages) || pages.owner() != owner) {
+    private static void pages(Backend owner, KvPages kv, int block) {
+        if (kv == null || kv.owner() != owner) {
             throw refuse(
                     "pages made by this backend",
                     kv == null ? null : kv.getClass().getSimpleName());
         }
-        if (block < 0 || block >= pages.blocks()) {
-            throw refuse("a block from 0 to " + (pages.blocks() - 1), block);
+        if (block < 0 || block >= kv.blocks()) {
+            throw refuse("a block from 0 to " + (kv.blocks() - 1), block);
         }
-        return pages;
     }
 
-    private static void page(HeapKvPages kv, int[] table, int from, int to) {
+    private static void page(KvPages kv, int[] table, int from, int to) {
         if (to >= table.length) {
             throw refuse("a page table of at least " + (to + 1), table.length);
         }
@@ -205,7 +204,7 @@ public final class Arguments {
     public static void site(
             Backend owner,
             Buffer x,
-            Buffer delta,
+            ModuleOutput delta,
             int rows,
             EditTable edits,
             SiteTaps taps,
@@ -214,7 +213,7 @@ public final class Arguments {
             Buffer normed) {
         rows(owner, "x", x, rows);
         if (delta != null) {
-            buffer(owner, "delta", delta, rows, x.columns());
+            delta(owner, x, delta, rows);
         }
         edit(owner, x, rows, edits);
         edit(owner, x, rows, after);
@@ -224,6 +223,18 @@ public final class Arguments {
             distinct("x and normed", x, normed);
         } else if (normed != null) {
             throw refuse("a norm for normed", null);
+        }
+    }
+
+    private static void delta(Backend owner, Buffer x, ModuleOutput delta, int rows) {
+        buffer(owner, "delta", delta.values(), rows, x.columns());
+        distinct("x and delta", x, delta.values());
+        edit(owner, delta.values(), rows, delta.edits());
+        edit(owner, delta.values(), rows, delta.writeEdits());
+        distinct("x and directions", x, delta.edits().directions());
+        distinct("x and directions", x, delta.writeEdits().directions());
+        if (delta.norm() != null) {
+            norm(owner, delta.values(), rows, delta.norm(), delta.values());
         }
     }
 

@@ -7,9 +7,10 @@ import java.util.List;
  * Arithmetic on row-major float32 buffers; knows nothing of models. Shape letters: T rows of the batch, d model width,
  * h heads, g key/value heads, k head width, f FFN width, V vocabulary, E edits.
  *
- * <p>A backend is used by one thread at a time. For a given backend the result of a row never depends on the other rows
- * of the call nor on how many there are (same order of float operations per output element whatever T is), so a
- * sequence gives the same tokens alone and inside a batch.
+ * <p>A backend is used by one thread at a time. On the CPU the result of a row never depends on the other rows of the
+ * call nor on how many there are (same order of float operations per output element whatever T is), so a sequence gives
+ * the same tokens alone and inside a batch. On a GPU this holds for all operations but {@link #matmul}, whose library
+ * chooses its order of summation by T.
  *
  * <p>Buffers may be larger than the rows in use: every operation takes the number of rows. Arguments that do not fit
  * are refused with {@link IllegalArgumentException}, before anything is written.
@@ -26,6 +27,14 @@ public interface Backend extends AutoCloseable {
         Buffer b = buffer(rows, columns);
         write(values, 0, b, 0, rows);
         return b;
+    }
+
+    /** A new zeroed buffer for inputs of matmuls, of the type that {@link #operandFormat} names. */
+    default Buffer buffer(int rows, int columns, WeightFormat format) {
+        if (format != WeightFormat.F32) {
+            throw new IllegalArgumentException("expected a buffer of F32, found " + format);
+        }
+        return buffer(rows, columns);
     }
 
     /** Copies {@code rows} rows from {@code source} (beginning at flat index {@code from}) to row {@code row}. */
@@ -46,8 +55,36 @@ public interface Backend extends AutoCloseable {
      */
     Matrix matrix(List<TensorView> parts, WeightFormat format);
 
+    /**
+     * The type in which this backend keeps the inputs of a matmul with such weights, and the keys and values of such a
+     * model: float32 where it computes with the full activations, a shorter one where its fast units take no other.
+     */
+    default WeightFormat operandFormat(WeightFormat weights) {
+        return WeightFormat.F32;
+    }
+
     /** Keys and values of {@code blocks} blocks, each [g, k] per position. */
-    KvPages kvPages(int blocks, int kvHeads, int headDim);
+    KvPages kvPages(int blocks, int kvHeads, int headDim, WeightFormat format);
+
+    /** Rows that a step should have at most when there is a choice. */
+    default int rowsPerStep() {
+        return 512;
+    }
+
+    /** Texts that should run side by side at most when there is a choice. */
+    default int textsPerStep() {
+        return 64;
+    }
+
+    /**
+     * Runs the operations of one forward pass, in one go and in their order. A backend may record them and replay the
+     * record when a step of the same shape comes again, so the operations must be the same calls on the same buffers for
+     * the same shape; ids, positions, pages, edits and taps may differ. They may be called more than once before they
+     * take effect, so they must not do anything else.
+     */
+    default void step(StepShape shape, Runnable operations) {
+        operations.run();
+    }
 
     /** out[t] = table[ids[t]] * scale; out [T, d], table [V, d]. */
     void embed(Matrix table, int[] ids, int rows, float scale, Buffer out);
@@ -65,6 +102,17 @@ public interface Backend extends AutoCloseable {
     void appendKv(Buffer x, Rows rows, int kColumn, int vColumn, KvPages kv, int block);
 
     /**
+     * All that comes before attention: rotates query and key heads of qkv [T, (h + 2g) k] (queries, keys, values side by
+     * side) and stores keys and values.
+     */
+    default void prepareAttention(Buffer qkv, Rows rows, AttentionSpec spec, RopeTable table, KvPages kv, int block) {
+        int k = spec.headDim();
+        int keys = spec.heads() * k;
+        rope(qkv, rows, 0, spec.heads() + spec.kvHeads(), k, table);
+        appendKv(qkv, rows, keys, keys + spec.kvHeads() * k, kv, block);
+    }
+
+    /**
      * Causal attention of each row over positions 0..p of its own sequence (already stored, its own row included):
      * out[t] [h*k] = softmax(scale * q.K) V. Queries [T, h*k] begin at {@code qColumn} of x.
      */
@@ -79,13 +127,13 @@ public interface Backend extends AutoCloseable {
      * see. With no edits it is the same call with {@link EditTable#NONE}: steered and unsteered runs take one path.
      *
      * @param x [T, d] residual, updated in place
-     * @param delta [T, d] what a module writes, or null
+     * @param delta what a module adds, or null
      * @param norm the norm that follows, or null
      * @param normed [T, d], or null if norm is null
      */
     void site(
             Buffer x,
-            Buffer delta,
+            ModuleOutput delta,
             int rows,
             EditTable edits,
             SiteTaps taps,
@@ -93,14 +141,26 @@ public interface Backend extends AutoCloseable {
             Norm norm,
             Buffer normed);
 
-    /** Applies edits to rows that are not the residual, e.g. a module's output. x [T, d]. */
-    void edit(Buffer x, int rows, EditTable edits);
+    /** Applies edits to the rows of x [T, d] and does nothing else. */
+    default void edit(Buffer x, int rows, EditTable edits) {
+        site(x, null, rows, edits, SiteTaps.NONE, EditTable.NONE, null, null);
+    }
 
     /** out[i] = x[index[i]] for i below {@code count}. */
     void gather(Buffer x, int[] index, int count, Buffer out);
 
     /** out[t] = index of the largest element of row t (the first on ties). */
     void argmax(Buffer x, int rows, int[] out);
+
+    /** True if {@link #sample} can be used; logits need not be read then. */
+    default boolean canSample() {
+        return false;
+    }
+
+    /** out[t] = a token drawn from the logits of row t [V]; -1 if the largest of them is not a finite number. */
+    default void sample(Buffer logits, int rows, Draws draws, int[] out) {
+        throw new UnsupportedOperationException("this backend leaves sampling to its caller");
+    }
 
     /** Stops worker threads and gives memory back. */
     @Override

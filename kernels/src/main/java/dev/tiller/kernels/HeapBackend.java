@@ -39,7 +39,10 @@ public abstract class HeapBackend implements Backend {
     }
 
     @Override
-    public final KvPages kvPages(int blocks, int kvHeads, int headDim) {
+    public final KvPages kvPages(int blocks, int kvHeads, int headDim, WeightFormat format) {
+        if (format != WeightFormat.F32) {
+            throw new IllegalArgumentException("expected keys and values in F32, found " + format);
+        }
         return new HeapKvPages(this, blocks, kvHeads, headDim);
     }
 

@@ -25,7 +25,8 @@ public final class HeapBuffer implements Buffer {
         return buffer == null ? null : ((HeapBuffer) buffer).data;
     }
 
-    Backend owner() {
+    @Override
+    public Backend owner() {
         return owner;
     }
 

@@ -70,25 +70,27 @@ public final class HeapKvPages implements KvPages {
         return (long) pageFloats * Float.BYTES;
     }
 
-    boolean isAllocated(int page) {
+    @Override
+    public boolean isAllocated(int page) {
         return page >= 0 && used.get(page);
     }
 
-    Backend owner() {
+    @Override
+    public Backend owner() {
         return owner;
     }
 
-    /** Number of blocks L. */
+    @Override
     public int blocks() {
         return blocks;
     }
 
-    /** Key/value heads g. */
+    @Override
     public int kvHeads() {
         return kvHeads;
     }
 
-    /** Head width k. */
+    @Override
     public int headDim() {
         return headDim;
     }

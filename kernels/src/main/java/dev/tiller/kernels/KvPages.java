@@ -20,4 +20,19 @@ public interface KvPages {
 
     /** Bytes of one page, over all blocks. */
     long pageBytes();
+
+    /** The backend that made it. */
+    Backend owner();
+
+    /** Number of blocks L. */
+    int blocks();
+
+    /** Key/value heads g. */
+    int kvHeads();
+
+    /** Head width k. */
+    int headDim();
+
+    /** True if that page was handed out and not given back. */
+    boolean isAllocated(int page);
 }

@@ -111,7 +111,7 @@ interface ArgumentContract {
         }
 
         void attention() {
-            KvPages kv = b.kvPages(2, 1, 4);
+            KvPages kv = b.kvPages(2, 1, 4, WeightFormat.F32);
             int page = kv.allocate();
             int[][] pages = {{page, page + 1}};
             Rows one = rows(0, 0, pages);
@@ -128,7 +128,7 @@ interface ArgumentContract {
             calls.put("page not in use", () -> b.appendKv(x, rows(16, 0, pages), 0, 4, kv, 0));
             calls.put("page table too short", () -> b.appendKv(x, rows(32, 0, pages), 0, 4, kv, 0));
             calls.put("sequence beyond", () -> b.appendKv(x, rows(0, 1, pages), 0, 4, kv, 0));
-            calls.put("foreign pages", () -> b.appendKv(x, one, 0, 4, other.kvPages(2, 1, 4), 0));
+            calls.put("foreign pages", () -> b.appendKv(x, one, 0, 4, other.kvPages(2, 1, 4, WeightFormat.F32), 0));
             calls.put("queries beyond", () -> b.attend(x, one, 1, kv, 0, spec, out));
             calls.put("attend in place", () -> b.attend(x, one, 0, kv, 0, spec, x));
             calls.put("attend width", () -> b.attend(x, one, 0, kv, 0, spec, wide));
@@ -136,8 +136,8 @@ interface ArgumentContract {
             calls.put("kv heads", () -> b.attend(x, one, 0, kv, 0, new AttentionSpec(2, 2, 4, 1, 0, 0), out));
             calls.put("head width", () -> b.attend(x, one, 0, kv, 0, new AttentionSpec(2, 1, 3, 1, 0, 0), out));
             calls.put("window", () -> b.attend(x, one, 0, kv, 0, new AttentionSpec(2, 1, 4, 1, 0, -1), out));
-            calls.put("pages of no block", () -> b.kvPages(0, 1, 1));
-            calls.put("pages too large", () -> b.kvPages(1000, 1000, 1000));
+            calls.put("pages of no block", () -> b.kvPages(0, 1, 1, WeightFormat.F32));
+            calls.put("pages too large", () -> b.kvPages(1000, 1000, 1000, WeightFormat.F32));
         }
 
         private static Rows rows(int position, int sequence, int[][] pages) {
@@ -157,6 +157,9 @@ interface ArgumentContract {
             calls.put("no table", () -> b.edit(x, 2, null));
             Norm norm = new Norm(Norm.Kind.RMS, weight, null, 1, 0);
             calls.put("delta width", () -> site(wide, SiteTaps.NONE, null, null));
+            Norm wideNorm = new Norm(Norm.Kind.RMS, b.buffer(1, wide.columns()), null, 1e-5f, 0);
+            module("module norm width", new ModuleOutput(out, EditTable.NONE, wideNorm, EditTable.NONE));
+            module("x as module output", ModuleOutput.of(x));
             calls.put("norm without normed", () -> site(null, SiteTaps.NONE, norm, null));
             calls.put("normed without norm", () -> site(null, SiteTaps.NONE, null, out));
             calls.put("normed in place", () -> site(null, SiteTaps.NONE, norm, x));
@@ -172,7 +175,11 @@ interface ArgumentContract {
         }
 
         private void site(Buffer delta, SiteTaps taps, Norm norm, Buffer normed) {
-            b.site(x, delta, 2, EditTable.NONE, taps, EditTable.NONE, norm, normed);
+            b.site(x, ModuleOutput.of(delta), 2, EditTable.NONE, taps, EditTable.NONE, norm, normed);
+        }
+
+        private void module(String name, ModuleOutput module) {
+            calls.put(name, () -> b.site(x, module, 2, EditTable.NONE, SiteTaps.NONE, EditTable.NONE, null, null));
         }
 
         private void taps(
@@ -185,7 +192,11 @@ interface ArgumentContract {
             EditTable bad = new EditTable(
                     new Kind[] {Kind.ADD}, directions, new float[1], new float[1], start, edit, coefficient);
             calls.put("edit: " + name, () -> b.edit(x, 2, bad));
-            calls.put("after: " + name, () -> b.site(x, out, 2, EditTable.NONE, SiteTaps.NONE, bad, null, null));
+            module("module: " + name, new ModuleOutput(out, bad, null, EditTable.NONE));
+            module("write: " + name, new ModuleOutput(out, EditTable.NONE, null, bad));
+            calls.put(
+                    "after: " + name,
+                    () -> b.site(x, ModuleOutput.of(out), 2, EditTable.NONE, SiteTaps.NONE, bad, null, null));
         }
     }
 
@@ -209,11 +220,11 @@ interface ArgumentContract {
             b.matmul(calls.x, 0, calls.eye(b), null, calls.out);
             b.embed(calls.eye(b), new int[0], 0, 1, calls.out);
             b.norm(calls.x, 0, new Norm(Norm.Kind.RMS, calls.weight, null, 1, 0), calls.out);
-            KvPages kv = b.kvPages(1, 1, 4);
+            KvPages kv = b.kvPages(1, 1, 4, WeightFormat.F32);
             Rows none = new Rows(0, new int[0], new int[0], new int[0][]);
             b.appendKv(calls.x, none, 0, 4, kv, 0);
             b.attend(calls.x, none, 0, kv, 0, new AttentionSpec(2, 1, 4, 1, 0, 0), calls.out);
-            b.site(calls.x, calls.out, 0, EditTable.NONE, SiteTaps.NONE, EditTable.NONE, null, null);
+            b.site(calls.x, ModuleOutput.of(calls.out), 0, EditTable.NONE, SiteTaps.NONE, EditTable.NONE, null, null);
             b.argmax(calls.x, 0, new int[0]);
             calls.checkUntouched("an operation on no rows");
         }

@@ -50,7 +50,7 @@ interface AttentionContract {
         Runner(Backend b, Scene scene) {
             this.b = b;
             this.scene = scene;
-            this.kv = b.kvPages(BLOCKS, scene.spec.kvHeads(), scene.spec.headDim());
+            this.kv = b.kvPages(BLOCKS, scene.spec.kvHeads(), scene.spec.headDim(), WeightFormat.F32);
             this.pages = new int[scene.lengths.length][];
             dirty();
             int longest = Arrays.stream(scene.lengths).max().orElseThrow();
@@ -221,7 +221,7 @@ interface AttentionContract {
         for (float cap : new float[] {0, 2}) {
             try (Duo duo = new Duo(open(), 7)) {
                 Backend b = duo.b[0];
-                KvPages kv = b.kvPages(1, 1, 1);
+                KvPages kv = b.kvPages(1, 1, 1, WeightFormat.F32);
                 Rows rows = new Rows(2, new int[] {0, 1}, new int[2], new int[][] {{kv.allocate()}});
                 Buffer x = b.buffer(2, 3, new float[] {1, 0.5f, 0, 2, 3, 1}); // query, key, value
                 Buffer out = b.buffer(2, 1);
@@ -270,7 +270,7 @@ interface AttentionContract {
     @Test
     default void pagesAreGivenOutOnceAndTakenBack() {
         try (Backend b = open()) {
-            KvPages kv = b.kvPages(2, 3, 8);
+            KvPages kv = b.kvPages(2, 3, 8, WeightFormat.F32);
             List<Integer> all = new ArrayList<>();
             for (int i = 0; i < 40; i++) {
                 int page = kv.allocate();

@@ -1,5 +1,6 @@
 package dev.tiller.kernels;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -78,7 +79,7 @@ interface SiteContract {
                 duo.both(i -> {
                     SiteTaps taps = new SiteTaps(tapped[i], probes[i], projections[i], sums[i], start, slot);
                     Norm norm = normed[i] == null ? null : new Norm(Norm.Kind.RMS, weight[i], null, 1e-5f, 0);
-                    duo.b[i].site(x[i], delta[i], rows, edits[i], taps, after[i], norm, normed[i]);
+                    duo.b[i].site(x[i], ModuleOutput.of(delta[i]), rows, edits[i], taps, after[i], norm, normed[i]);
                 });
                 // up to 14 edits of size |v| = sqrt(d), each with a dot product over d
                 double tolerance = 60 * (4 + Math.sqrt(d)) * Duo.EPS;
@@ -97,6 +98,55 @@ interface SiteContract {
                     duo.close("normed, " + what, normed, tolerance * 2);
                 }
             }
+        }
+    }
+
+    @Test
+    default void whatAModuleWritesAgreesWithTheOracle() {
+        for (int seed = 0; seed < 80; seed++) {
+            try (Duo duo = new Duo(open(), seed)) {
+                int rows = duo.pick(1, 2, 3, 8, 13, 64);
+                int d = duo.pick(16, 60, 64, 65, 96, 111, 576);
+                Buffer[] x = duo.random(rows, d);
+                Buffer[] delta = duo.random(rows, d);
+                EditTable[] out = edits(duo, rows, d, duo.random.nextInt(3) == 0);
+                EditTable[] write = edits(duo, rows, d, duo.random.nextInt(3) == 0);
+                EditTable[] edits = edits(duo, rows, d, duo.random.nextBoolean());
+                Norm.Kind kind = duo.random.nextBoolean() ? Norm.Kind.RMS : Norm.Kind.LAYER;
+                Buffer[] weight = duo.random.nextBoolean() ? duo.random(1, d) : new Buffer[2];
+                duo.both(i -> {
+                    Norm norm = weight[i] == null ? null : new Norm(kind, weight[i], null, 1e-5f, 1);
+                    ModuleOutput module = new ModuleOutput(delta[i], out[i], norm, write[i]);
+                    duo.b[i].site(x[i], module, rows, edits[i], SiteTaps.NONE, EditTable.NONE, null, null);
+                });
+                // up to 21 edits of size |v| = sqrt(d), each with a dot product over d
+                duo.close(rows + " rows of " + d, x, 90 * (4 + Math.sqrt(d)) * Duo.EPS);
+            }
+        }
+    }
+
+    @Test
+    default void whatAModuleWritesIsEditedNormedAndEditedAgain() {
+        try (Duo duo = new Duo(open(), 12)) {
+            Backend b = duo.b[0];
+            Buffer x = b.buffer(2, 2, new float[] {1, 1, 1, 1});
+            Buffer delta = b.buffer(2, 2, new float[] {3, 0, 0, 0});
+            EditTable out = one(b, Kind.ADD, new float[] {0, 4}, 1, 0, 0, 2);
+            Norm norm = new Norm(Norm.Kind.RMS, b.buffer(1, 2, new float[] {1, 10}), null, 0, 0);
+            EditTable write = one(b, Kind.ABLATE, new float[] {0, 1}, 0.5f, 0, 0, 2);
+            b.site(
+                    x,
+                    new ModuleOutput(delta, out, norm, write),
+                    2,
+                    EditTable.NONE,
+                    SiteTaps.NONE,
+                    EditTable.NONE,
+                    null,
+                    null);
+            // rows 3 4 and 0 4: root mean squares sqrt(12.5) and sqrt(8)
+            float a = (float) (1 / Math.sqrt(12.5));
+            float c = (float) (1 / Math.sqrt(8));
+            assertArrayEquals(new float[] {1 + 3 * a, 1 + 20 * a, 1, 1 + 20 * c}, Duo.read(b, x), 4e-6f);
         }
     }
 
@@ -223,7 +273,7 @@ interface SiteContract {
             Norm norm = new Norm(Norm.Kind.RMS, b.buffer(1, d, duo.numbers(d)), null, 1e-6f, 0);
             Buffer x = b.buffer(100, d, values);
             Buffer normed = b.buffer(100, d);
-            b.site(x, b.buffer(100, d, delta), 100, edits, SiteTaps.NONE, after, norm, normed);
+            b.site(x, ModuleOutput.of(b.buffer(100, d, delta)), 100, edits, SiteTaps.NONE, after, norm, normed);
             Buffer y = b.buffer(100, d, values);
             Buffer normedToo = b.buffer(100, d);
             SiteTaps taps = new SiteTaps(
@@ -233,7 +283,7 @@ interface SiteContract {
                     b.buffer(1, d),
                     IntStream.rangeClosed(0, 100).toArray(),
                     new int[100]);
-            b.site(y, b.buffer(100, d, delta), 100, edits, taps, after, norm, normedToo);
+            b.site(y, ModuleOutput.of(b.buffer(100, d, delta)), 100, edits, taps, after, norm, normedToo);
             Duo.same("residual with taps, " + duo.name, Duo.read(b, x), Duo.read(b, y));
             Duo.same("normed with taps, " + duo.name, Duo.read(b, normed), Duo.read(b, normedToo));
             for (int t = 0; t < 100; t += 7) {
@@ -241,7 +291,7 @@ interface SiteContract {
                 Buffer rowNormed = b.buffer(1, d);
                 b.site(
                         row,
-                        b.buffer(1, d, Duo.row(delta, t, d)),
+                        ModuleOutput.of(b.buffer(1, d, Duo.row(delta, t, d))),
                         1,
                         only(edits, t),
                         SiteTaps.NONE,
@@ -282,7 +332,15 @@ interface SiteContract {
                     });
             EditTable edits = one(b, Kind.ADD, new float[] {10, 0}, 1, 0, 0, 3);
             EditTable after = one(b, Kind.ADD, new float[] {0, 100}, 1, 0, 0, 3);
-            b.site(x, b.buffer(3, 2, new float[] {0, 0, 0, 0, 0, 1000}), 3, edits, taps, after, null, null);
+            b.site(
+                    x,
+                    ModuleOutput.of(b.buffer(3, 2, new float[] {0, 0, 0, 0, 0, 1000})),
+                    3,
+                    edits,
+                    taps,
+                    after,
+                    null,
+                    null);
             Duo.same("rows", new float[] {11, 2, 13, 4, 15, 1006}, Duo.read(b, rows));
             Duo.same("projections", new float[] {13, 17, 1021}, Duo.read(b, projections));
             Duo.same("sums", new float[] {15.5f, 1006, 26, 1008}, Duo.read(b, sums));

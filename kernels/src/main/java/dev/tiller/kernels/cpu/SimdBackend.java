@@ -11,6 +11,7 @@ import dev.tiller.kernels.HeapBackend;
 import dev.tiller.kernels.HeapKvPages;
 import dev.tiller.kernels.KvPages;
 import dev.tiller.kernels.Matrix;
+import dev.tiller.kernels.ModuleOutput;
 import dev.tiller.kernels.Norm;
 import dev.tiller.kernels.RopeTable;
 import dev.tiller.kernels.Rows;
@@ -151,7 +152,7 @@ public final class SimdBackend extends HeapBackend {
     @Override
     public void site(
             Buffer x,
-            Buffer delta,
+            ModuleOutput delta,
             int rows,
             EditTable edits,
             SiteTaps taps,
@@ -159,13 +160,7 @@ public final class SimdBackend extends HeapBackend {
             Norm norm,
             Buffer normed) {
         Arguments.site(this, x, delta, rows, edits, taps, after, norm, normed);
-        site.run(array(x), x.columns(), array(delta), rows, edits, taps, after, norm, array(normed));
-    }
-
-    @Override
-    public void edit(Buffer x, int rows, EditTable edits) {
-        Arguments.edit(this, x, rows, edits);
-        site.run(array(x), x.columns(), null, rows, edits, SiteTaps.NONE, EditTable.NONE, null, null);
+        site.run(array(x), x.columns(), delta, rows, edits, taps, after, norm, array(normed));
     }
 
     @Override

@@ -3,6 +3,7 @@ package dev.tiller.kernels.cpu;
 import static dev.tiller.kernels.HeapBuffer.array;
 
 import dev.tiller.kernels.EditTable;
+import dev.tiller.kernels.ModuleOutput;
 import dev.tiller.kernels.Norm;
 import dev.tiller.kernels.SiteTaps;
 
@@ -15,7 +16,7 @@ final class SiteTask implements WorkerPool.Task {
     private final SumTask sumTask = new SumTask();
     private float[] x;
     private int d;
-    private float[] delta;
+    private ModuleOutput delta;
     private EditTable edits;
     private SiteTaps taps;
     private EditTable after;
@@ -28,11 +29,11 @@ final class SiteTask implements WorkerPool.Task {
         this.pool = pool;
     }
 
-    /** The arguments of {@link dev.tiller.kernels.Backend#site} as arrays; d is the row width. */
+    /** The arguments of {@link dev.tiller.kernels.Backend#site}; d is the row width. */
     void run(
             float[] x,
             int d,
-            float[] delta,
+            ModuleOutput delta,
             int rows,
             EditTable edits,
             SiteTaps taps,
@@ -65,13 +66,13 @@ final class SiteTask implements WorkerPool.Task {
         for (int t = from; t < to; t++) {
             if (beforeSums) {
                 if (delta != null) {
-                    RowKernels.add(x, t * d, delta, t * d, d);
+                    add(t);
                 }
-                edit(t, edits);
+                edit(x, t, edits);
                 tap(t);
             }
             if (afterSums) {
-                edit(t, after);
+                edit(x, t, after);
                 if (norm != null) {
                     RowKernels.norm(x, t * d, norm, normed, t * d);
                 }
@@ -79,7 +80,17 @@ final class SiteTask implements WorkerPool.Task {
         }
     }
 
-    private void edit(int t, EditTable table) {
+    private void add(int t) {
+        float[] values = array(delta.values());
+        edit(values, t, delta.edits());
+        if (delta.norm() != null) {
+            RowKernels.norm(values, t * d, delta.norm(), values, t * d);
+        }
+        edit(values, t, delta.writeEdits());
+        RowKernels.add(x, t * d, values, t * d, d);
+    }
+
+    private void edit(float[] x, int t, EditTable table) {
         if (table.isEmpty()) {
             return;
         }

@@ -11,6 +11,7 @@ import dev.tiller.kernels.HeapBackend;
 import dev.tiller.kernels.HeapKvPages;
 import dev.tiller.kernels.KvPages;
 import dev.tiller.kernels.Matrix;
+import dev.tiller.kernels.ModuleOutput;
 import dev.tiller.kernels.Norm;
 import dev.tiller.kernels.RopeTable;
 import dev.tiller.kernels.Rows;
@@ -154,7 +155,7 @@ public final class ScalarBackend extends HeapBackend {
     @Override
     public void site(
             Buffer x,
-            Buffer delta,
+            ModuleOutput delta,
             int rows,
             EditTable edits,
             SiteTaps taps,
@@ -164,8 +165,8 @@ public final class ScalarBackend extends HeapBackend {
         Arguments.site(this, x, delta, rows, edits, taps, after, norm, normed);
         int d = x.columns();
         for (int t = 0; t < rows; t++) {
-            for (int i = 0; i < d && delta != null; i++) {
-                array(x)[t * d + i] += array(delta)[t * d + i];
+            if (delta != null) {
+                ScalarSite.add(array(x), d, t, delta);
             }
             ScalarSite.edit(array(x), d, t, edits);
             ScalarSite.tap(array(x), d, t, taps);
@@ -173,14 +174,6 @@ public final class ScalarBackend extends HeapBackend {
             if (norm != null) {
                 ScalarSite.norm(array(x), t * d, norm, array(normed));
             }
-        }
-    }
-
-    @Override
-    public void edit(Buffer x, int rows, EditTable edits) {
-        Arguments.edit(this, x, rows, edits);
-        for (int t = 0; t < rows; t++) {
-            ScalarSite.edit(array(x), x.columns(), t, edits);
         }
     }
 

@@ -3,6 +3,7 @@ package dev.tiller.kernels.scalar;
 import static dev.tiller.kernels.HeapBuffer.array;
 
 import dev.tiller.kernels.EditTable;
+import dev.tiller.kernels.ModuleOutput;
 import dev.tiller.kernels.Norm;
 import dev.tiller.kernels.SiteTaps;
 
@@ -30,6 +31,19 @@ final class ScalarSite {
             for (int j = 0; j < d && factor != 0; j++) {
                 x[t * d + j] += factor * v[e * d + j];
             }
+        }
+    }
+
+    /** x[t] += what the module writes. */
+    static void add(float[] x, int d, int t, ModuleOutput delta) {
+        float[] values = array(delta.values());
+        edit(values, d, t, delta.edits());
+        if (delta.norm() != null) {
+            norm(values, t * d, delta.norm(), values);
+        }
+        edit(values, d, t, delta.writeEdits());
+        for (int i = t * d; i < (t + 1) * d; i++) {
+            x[i] += values[i];
         }
     }
 
