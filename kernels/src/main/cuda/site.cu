@@ -1,0 +1,311 @@
+// site: the residual site of a row, one launch. Grid (T). In float32, in this order:
+//   delta edits of phase OUT, delta norm, edits of phase WRITE, x += delta, edits of phase EDIT, taps, edits of phase AFTER,
+//   store x, normed = norm(x).
+// Without delta the phases OUT and WRITE do not take place; a norm of kind 0 does not either. delta is scratch afterwards.
+// Rows without edits take the same path: their list is empty. edits and taps may be null. If d is a multiple of 4,
+// directions and probes must begin at multiples of 16 bytes.
+// A row is added to sums as 64-bit fixed point, which does not depend on the order of rows; what does not fit goes to sumsBase.
+//   site_{O}        the row stays in registers (16 numbers a thread: d up to 16 * block; block a multiple of 32 up to 512).
+//                   The row's line of edits, the taps, x and delta are requested at once and the directions as soon as
+//                   the line is there; ADD needs no barrier, ABLATE and CLAMP one, eight probes share one. As _naive where
+//                   the row is wider or cannot be read 16 bytes at a time
+//   site_{O}_naive  works in global memory, one sum at a time; block any multiple of 32
+#include "args.cuh"
+#include "row.cuh"
+
+template <class O>
+struct SiteCall {
+    float* x;
+    float* delta;
+    const Edit* edits;
+    const Taps* taps;
+    NormArgs deltaNorm;
+    NormArgs norm;
+    O* normed;
+    int d;
+};
+
+#define SUM_ONE 16777216.f    // 2^24: one in fixed point
+#define SUM_LIMIT 1073741824.f  // 2^30
+
+// Adds v to element at of the accumulators.
+__device__ __forceinline__ void add_to_sum(const Taps& taps, long long at, float v) {
+    if (fabsf(v) < SUM_LIMIT) {
+        atomicAdd(reinterpret_cast<unsigned long long*>(taps.sums) + at,
+                  (unsigned long long)__float2ll_rn(v * SUM_ONE));
+    } else {
+        atomicAdd(taps.sumsBase + at, v);  // NaN comes here too
+    }
+}
+
+__device__ __forceinline__ float clamped(float p, float low, float high) { return fminf(fmaxf(p, low), high) - p; }
+
+// ---- plain form ----
+
+__device__ __forceinline__ float dot_plain(const float* a, const float* b, int d, float* red) {
+    float s = 0.f;
+#pragma unroll 1
+    for (int i = threadIdx.x; i < d; i += blockDim.x) s += a[i] * b[i];
+    return block_sum(s, red);
+}
+
+__device__ __forceinline__ void edit_plain(float* v, const Edit& e, int d, float* red) {
+    float factor = e.coefficient;
+    const int kind = e.code & 15;
+    if (kind != EDIT_ADD) {
+        const float p = dot_plain(v, e.direction, d, red);
+        factor *= kind == EDIT_ABLATE ? -p : clamped(p, e.low, e.high);
+    }
+    if (factor == 0.f) return;
+#pragma unroll 1
+    for (int i = threadIdx.x; i < d; i += blockDim.x) v[i] += factor * e.direction[i];
+}
+
+// The entries of one phase; the first entry is that of the row, and what belongs to other phases is passed over.
+__device__ __forceinline__ void edits_plain(float* v, const Edit* e, int phase, int d, float* red) {
+    for (;; e++) {
+        while (e->code == EDIT_JUMP) e = reinterpret_cast<const Edit*>(e->direction);
+        if (e->code == EDIT_END) return;
+        if (e->code >> 4 == phase) edit_plain(v, *e, d, red);
+    }
+}
+
+__device__ __forceinline__ void taps_plain(const float* v, const Taps& taps, int d, float* red) {
+    const int t = blockIdx.x;
+    if (taps.rows)
+#pragma unroll 1
+        for (int i = threadIdx.x; i < d; i += blockDim.x) taps.rows[(long long)t * d + i] = v[i];
+#pragma unroll 1
+    for (int p = 0; taps.probes && p < taps.probeCount; p++) {
+        const float s = dot_plain(v, taps.probes + (long long)p * d, d, red);
+        if (threadIdx.x == 0) taps.projections[(long long)t * taps.probeCount + p] = s;
+    }
+#pragma unroll 1
+    for (int k = taps.sums ? taps.sumStart[t] : 0; taps.sums && k < taps.sumStart[t + 1]; k++)
+#pragma unroll 1
+        for (int i = threadIdx.x; i < d; i += blockDim.x) add_to_sum(taps, (long long)taps.sumSlot[k] * d + i, v[i]);
+}
+
+template <class O>
+__device__ __forceinline__ void site_naive(const SiteCall<O>& a) {
+    __shared__ float red[32];
+    const long long at = (long long)blockIdx.x * a.d;
+    float* x = a.x + at;
+    const Edit* list = a.edits ? a.edits + (long long)blockIdx.x * EDITS_INLINE : nullptr;
+    if (a.delta) {
+        float* delta = a.delta + at;
+        if (list) edits_plain(delta, list, PHASE_OUT, a.d, red);
+        if (a.deltaNorm.kind) normalise_plain(delta, a.deltaNorm, delta, a.d, red);
+        if (list) edits_plain(delta, list, PHASE_WRITE, a.d, red);
+#pragma unroll 1
+        for (int i = threadIdx.x; i < a.d; i += blockDim.x) x[i] += delta[i];
+    }
+    if (list) edits_plain(x, list, PHASE_EDIT, a.d, red);
+    if (a.taps) taps_plain(x, *a.taps, a.d, red);
+    if (list) edits_plain(x, list, PHASE_AFTER, a.d, red);
+    if (a.norm.kind) normalise_plain(x, a.norm, a.normed + at, a.d, red);
+}
+
+// ---- tuned form ----
+
+// The 32-bit words of a struct, one in each lane: one access for the warp, and no register for what is not looked at.
+struct Words {
+    word own;
+
+    __device__ __forceinline__ word at(int i) const { return __shfl_sync(0xffffffffu, own, i); }
+    __device__ __forceinline__ float number(int i) const { return __uint_as_float(at(i)); }
+    template <class P>
+    __device__ __forceinline__ P* pointer(int i) const {
+        return reinterpret_cast<P*>((unsigned long long)at(i + 1) << 32 | at(i));
+    }
+};
+
+// Walks through the edits of a row: four of them in the line that the warp holds, those behind a jump one at a time.
+struct EditList {
+    Words line;
+    int i;            // first word of the current entry
+    const Edit* far;  // the current entry once behind a jump
+    int code;
+
+    __device__ __forceinline__ EditList(word own) : line{own}, i(0), far(nullptr) { take(); }
+
+    __device__ __forceinline__ const float* direction() const { return line.pointer<const float>(i); }
+    __device__ __forceinline__ float coefficient() const { return line.number(i + 2); }
+    __device__ __forceinline__ float low() const { return line.number(i + 3); }
+    __device__ __forceinline__ float high() const { return line.number(i + 4); }
+
+    __device__ __forceinline__ void take() {
+        code = line.at(i + 5);
+        while (code == EDIT_JUMP) fetch(reinterpret_cast<const Edit*>(direction()));
+    }
+
+    __device__ __forceinline__ void fetch(const Edit* e) {
+        const int lane = threadIdx.x & 31;
+        far = e;
+        i = 0;
+        if (lane < 8) line.own = reinterpret_cast<const word*>(e)[lane];
+        code = line.at(5);
+    }
+
+    __device__ __forceinline__ void next() {
+        if (far) {
+            fetch(far + 1);
+            while (code == EDIT_JUMP) fetch(reinterpret_cast<const Edit*>(direction()));
+        } else if (i += 8, i < EDITS_INLINE * 8) {
+            take();
+        } else {
+            code = EDIT_END;
+        }
+    }
+
+    // Requests what the entries after the first will read.
+    template <class Slice>
+    __device__ __forceinline__ void request(int d) const {
+#pragma unroll 1
+        for (int k = 1; k < EDITS_INLINE; k++) {
+            const int code = line.at(k * 8 + 5);
+            if (code == EDIT_END) return;
+            const float* p = line.pointer<const float>(k * 8);
+            if (code == EDIT_JUMP) {
+                prefetch(p);
+                return;
+            }
+            Slice::request(p, d);
+        }
+    }
+};
+
+template <class Slice>
+__device__ __forceinline__ void edit_slice(Slice& v, const EditList& e, int d, Reducer& reduce) {
+    Slice u;
+    u.load(e.direction(), d);
+    float factor = e.coefficient();
+    const int kind = e.code & 15;
+    if (kind != EDIT_ADD) {
+        const float p = reduce.sum(v.dot(u));
+        factor *= kind == EDIT_ABLATE ? -p : clamped(p, e.low(), e.high());
+    }
+    if (factor != 0.f) v.add_scaled(factor, u);
+}
+
+// The entries of a phase; those of earlier phases, which did not take place, are passed over.
+template <class Slice>
+__device__ __forceinline__ void edit_phase(Slice& v, EditList& list, int phase, int d, Reducer& reduce) {
+#pragma unroll 1
+    for (; list.code != EDIT_END && list.code >> 4 <= phase; list.next())
+        if (list.code >> 4 == phase) edit_slice(v, list, d, reduce);
+}
+
+// v goes through memory (the row of x, written again later), so that the loop over its numbers stays small.
+template <int N>
+__device__ __forceinline__ void sum_slice(const RowSlice<N>& v, float* x, const Taps& taps, int d) {
+    const int end = taps.sumStart[blockIdx.x + 1];
+    int k = taps.sumStart[blockIdx.x];
+    if (k == end) return;
+    v.store(x, d);
+    for (; k < end; k++) {
+        const long long to = (long long)taps.sumSlot[k] * d;
+#pragma unroll 1
+        for (int i = threadIdx.x * 4; i < d; i += blockDim.x * 4) {
+            const float4 q = load4(x + i);
+            add_to_sum(taps, to + i, q.x);
+            add_to_sum(taps, to + i + 1, q.y);
+            add_to_sum(taps, to + i + 2, q.z);
+            add_to_sum(taps, to + i + 3, q.w);
+        }
+    }
+}
+
+template <class Slice>
+__device__ __forceinline__ void project_slice(const Slice& v, const Taps& taps, int d, Reducer& reduce) {
+    float* out = taps.projections + (long long)blockIdx.x * taps.probeCount;
+    for (int p = 0; p < taps.probeCount; p += REDUCER_VALUES) {
+        float s[REDUCER_VALUES];
+#pragma unroll
+        for (int q = 0; q < REDUCER_VALUES; q++) {
+            s[q] = 0.f;
+            if (p + q < taps.probeCount) {
+                Slice u;
+                u.load(taps.probes + (long long)(p + q) * d, d);
+                s[q] = v.dot(u);
+            }
+        }
+        const float total = reduce.sums(s);
+        if (threadIdx.x < REDUCER_VALUES && p + (int)threadIdx.x < taps.probeCount) out[p + threadIdx.x] = total;
+    }
+}
+
+template <class Slice>
+__device__ __forceinline__ void tap_slice(const Slice& v, float* x, const Words& words, int d, Reducer& reduce) {
+    Taps taps;
+    taps.rows = words.pointer<float>(0);
+    taps.probes = words.pointer<const float>(2);
+    taps.projections = words.pointer<float>(4);
+    taps.sums = words.pointer<long long>(6);
+    taps.sumsBase = words.pointer<float>(8);
+    taps.sumStart = words.pointer<const int>(10);
+    taps.sumSlot = words.pointer<const int>(12);
+    taps.probeCount = words.at(14);
+    if (taps.rows) v.store(taps.rows + (long long)blockIdx.x * d, d);
+    if (taps.probes) project_slice(v, taps, d, reduce);
+    if (taps.sums) sum_slice(v, x, taps, d);
+}
+
+template <class O>
+struct SiteRow {
+    SiteCall<O> a;
+    Reducer reducer;
+
+    template <int N>
+    __device__ __forceinline__ void run() const {
+        typedef RowSlice<N> Slice;
+        const int d = a.d, lane = threadIdx.x & 31;
+        const long long at = (long long)blockIdx.x * d;
+        Reducer reduce = reducer;
+        // all that depends on nothing is requested first
+        const word line = a.edits ? reinterpret_cast<const word*>(a.edits + (long long)blockIdx.x * EDITS_INLINE)[lane]
+                                  : (word)EDIT_END;
+        const Words taps{a.taps && lane < 16 ? reinterpret_cast<const word*>(a.taps)[lane] : 0};
+        Slice v;  // what the phase works on: delta, then the residual
+        v.load((a.delta ? a.delta : a.x) + at, d);
+        if (a.norm.kind) Slice::request(a.norm.w, d);
+        EditList list(line);
+        if (a.delta) {
+            Slice x;
+            x.load(a.x + at, d);
+            if (list.code != EDIT_END) list.template request<Slice>(d);
+            edit_phase(v, list, PHASE_OUT, d, reduce);
+            if (a.deltaNorm.kind) normalise(v, a.deltaNorm, d, reduce);
+            edit_phase(v, list, PHASE_WRITE, d, reduce);
+            v.add(x);
+        }
+        edit_phase(v, list, PHASE_EDIT, d, reduce);
+        if (__any_sync(0xffffffffu, taps.own != 0)) tap_slice(v, a.x + at, taps, d, reduce);
+        edit_phase(v, list, PHASE_AFTER, d, reduce);
+        v.store(a.x + at, d);
+        if (a.norm.kind) {
+            normalise(v, a.norm, d, reduce);
+            v.store(a.normed + at, d);
+        }
+    }
+};
+
+template <class O>
+__device__ __forceinline__ void site(const SiteCall<O>& a) {
+    __shared__ float area[2][REDUCER_WARPS * REDUCER_VALUES];
+    const bool vec = a.d % 4 == 0 && aligned4(a.x) && aligned4(a.delta) && aligned4(a.normed) && aligned4(a.norm.w)
+                     && aligned4(a.norm.b) && aligned4(a.deltaNorm.w) && aligned4(a.deltaNorm.b);
+    const SiteRow<O> row{a, Reducer{area, 0}};
+    if (!with_slices(a.d, vec, row)) site_naive(a);
+}
+
+#define SITE_PARAMETERS(O)                                                                                       \
+    float *x, float *delta, const Edit *edits, const Taps *taps, const float *dw, const float *db, float deps,   \
+        float doffset, int dkind, const float *w, const float *b, float eps, float offset, int kind, O *normed, \
+        int d
+#define SITE_CALL(O) \
+    SiteCall<O> { x, delta, edits, taps, NormArgs{dw, db, deps, doffset, dkind}, NormArgs{w, b, eps, offset, kind}, normed, d }
+#define SITE(O, suffix)                                                                                          \
+    extern "C" __global__ void __launch_bounds__(512, 1) site_##suffix(SITE_PARAMETERS(O)) { site(SITE_CALL(O)); } \
+    extern "C" __global__ void site_##suffix##_naive(SITE_PARAMETERS(O)) { site_naive(SITE_CALL(O)); }
+FOR_OPERANDS(SITE)
