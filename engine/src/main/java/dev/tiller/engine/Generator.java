@@ -3,12 +3,8 @@ package dev.tiller.engine;
 import dev.tiller.kernels.Backend;
 import dev.tiller.kernels.Buffer;
 import dev.tiller.kernels.Draws;
-import dev.tiller.kernels.SiteTaps;
-import dev.tiller.loader.TillerException;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.SortedMap;
-import java.util.TreeMap;
 
 /**
  * Continues many texts at once. Texts join as others leave; prefill chunks and single decode rows share each step;
@@ -26,11 +22,7 @@ public final class Generator {
     private final int maxRows;
     private int maxSequences;
 
-    /** Where the projections of the probes come from: the levels watched and, for each, the probes on it. */
-    private final SortedMap<Integer, List<Integer>> probesAt = new TreeMap<>();
-
-    private final SortedMap<Integer, Buffer> directions = new TreeMap<>();
-    private final SortedMap<Integer, Buffer> projected = new TreeMap<>();
+    private final Projections projections;
 
     /**
      * @param probes directions to watch at every generated token
@@ -44,27 +36,13 @@ public final class Generator {
         this.maxRows = model.backend().rowsPerStep();
         this.maxSequences = model.backend().textsPerStep();
         this.logits = new float[model.spec().vocabulary()];
-        for (int i = 0; i < probes.size(); i++) {
-            addProbe(i, probes.get(i));
-        }
+        this.projections = model.projections(probes);
     }
 
     /** At most that many texts at a time. */
     public Generator maxSequences(int n) {
         this.maxSequences = Math.max(1, n);
         return this;
-    }
-
-    private void addProbe(int i, Probe p) {
-        if (p.block() < 0 || p.block() >= model.spec().blocks()) {
-            throw new TillerException("probe: block " + p.block() + " is out of range; the model has blocks 0.."
-                    + (model.spec().blocks() - 1));
-        }
-        if (p.direction().length != model.spec().width()) {
-            throw new TillerException("probe: width " + p.direction().length
-                    + ", the model's residual stream has width " + model.spec().width());
-        }
-        probesAt.computeIfAbsent(p.block() + 1, l -> new ArrayList<>()).add(i);
     }
 
     /** Runs all requests to their end; results in the order of the requests. */
@@ -103,7 +81,7 @@ public final class Generator {
             budget -= next.addRows(step, budget);
         }
         if (step.size() > 0) {
-            Buffer out = model.transformer().forward(step, taps());
+            Buffer out = model.transformer().forward(step, projections.taps(step.size()));
             deliverProjections();
             sample(out);
         }
@@ -137,51 +115,16 @@ public final class Generator {
         return true;
     }
 
-    private Taps taps() {
-        if (probes.isEmpty()) {
-            return Taps.NONE;
-        }
-        Taps taps = new Taps(model.spec().blocks());
-        Backend backend = model.backend();
-        for (var e : probesAt.entrySet()) {
-            List<Integer> indices = e.getValue();
-            Buffer d = directions.computeIfAbsent(e.getKey(), l -> probeDirections(indices));
-            Buffer p = projected.get(e.getKey());
-            if (p == null || p.rows() < step.size()) {
-                p = backend.buffer(Math.max(step.size(), maxRows), indices.size());
-                projected.put(e.getKey(), p);
-            }
-            taps.at(e.getKey(), new SiteTaps(null, d, p, null, null, null));
-        }
-        return taps;
-    }
-
-    private Buffer probeDirections(List<Integer> indices) {
-        int d = model.spec().width();
-        float[] all = new float[indices.size() * d];
-        for (int i = 0; i < indices.size(); i++) {
-            System.arraycopy(Vectors.unit(probes.get(indices.get(i)).direction(), "probe"), 0, all, i * d, d);
-        }
-        return model.backend().buffer(indices.size(), d, all);
-    }
-
     private void deliverProjections() {
-        if (probes.isEmpty()) {
+        if (probes.isEmpty() || active.stream().noneMatch(Text::fedOwnToken)) {
             return;
         }
+        projections.fetch(step.size());
         for (Text t : active) {
             if (!t.fedOwnToken()) {
                 continue;
             }
-            float[] values = new float[probes.size()];
-            for (var e : probesAt.entrySet()) {
-                float[] row = new float[e.getValue().size()];
-                model.backend().read(projected.get(e.getKey()), t.lastRow(), 1, row, 0);
-                for (int i = 0; i < row.length; i++) {
-                    values[e.getValue().get(i)] = row[i];
-                }
-            }
-            t.deliver(sink, values);
+            t.deliver(sink, projections.of(t.lastRow()));
         }
     }
 

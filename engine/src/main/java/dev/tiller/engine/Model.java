@@ -1,9 +1,10 @@
 package dev.tiller.engine;
 
 import dev.tiller.kernels.Backend;
-import dev.tiller.kernels.Backends;
 import dev.tiller.kernels.Buffer;
 import dev.tiller.kernels.SiteTaps;
+import dev.tiller.kernels.WeightFormat;
+import dev.tiller.kernels.lab.LabBackends;
 import dev.tiller.loader.Checkpoint;
 import dev.tiller.loader.TillerException;
 import dev.tiller.loader.template.ChatTemplate;
@@ -50,7 +51,7 @@ public final class Model implements AutoCloseable {
 
         @Override
         protected boolean removeEldestEntry(Map.Entry<SteeringPlan, CompiledPlan> eldest) {
-            return size() > 256;
+            return size() > 512;
         }
     };
 
@@ -60,10 +61,7 @@ public final class Model implements AutoCloseable {
         this.spec = ModelSpec.of(checkpoint.config());
         this.weights = Weights.load(checkpoint, spec, backend, options.weights());
         this.cache = new KvCache(backend.kvPages(
-                spec.blocks(),
-                spec.attention().kvHeads(),
-                spec.attention().headDim(),
-                backend.operandFormat(weights.operandFormat())));
+                spec.blocks(), spec.attention().kvHeads(), spec.attention().headDim(), operandFormat()));
         this.transformer = new Transformer(spec, weights, backend, cache);
         this.tokenizer = checkpoint.hasTokenizer() ? checkpoint.tokenizer() : null;
         this.template = checkpoint
@@ -94,7 +92,7 @@ public final class Model implements AutoCloseable {
         Checkpoint checkpoint = Checkpoint.open(path);
         Backend backend = null;
         try {
-            backend = Backends.open(options.backend(), options.threads());
+            backend = LabBackends.open(options.backend(), options.threads(), options.kernels());
             return new Model(checkpoint, backend, options);
         } catch (RuntimeException | Error e) {
             if (backend != null) {
@@ -129,11 +127,22 @@ public final class Model implements AutoCloseable {
         return weights.bytes();
     }
 
+    /** Bytes of the weight matrices that a step must read whatever its rows are: all but an embedding table of its own. */
+    public long weightBytesPerStep() {
+        return weights.bytes()
+                - (weights.head() == weights.embed() ? 0 : weights.embed().bytes());
+    }
+
     /** Formats in which weight matrices are kept in memory, e.g. "bf16"; several are joined by "+". */
     public String weightFormats() {
         return weights.formats().stream()
                 .map(f -> f.name().toLowerCase(Locale.ROOT))
                 .collect(Collectors.joining("+"));
+    }
+
+    /** Type in which the backend keeps inputs of matmuls, keys and values for this model. */
+    public WeightFormat operandFormat() {
+        return backend.operandFormat(weights.operandFormat());
     }
 
     public KvCache cache() {
@@ -286,6 +295,16 @@ public final class Model implements AutoCloseable {
     /** Runs a step; logits [outputs, V] are valid until the next call. */
     public Buffer forward(Step step) {
         return exclusively(() -> transformer.forward(step, Taps.NONE));
+    }
+
+    /** Directions to watch in {@link #forward(Step, Projections)}. */
+    public Projections projections(List<Probe> probes) {
+        return new Projections(this, probes);
+    }
+
+    /** The same as {@link #forward(Step)}, with projections of every row. */
+    public Buffer forward(Step step, Projections watched) {
+        return exclusively(() -> transformer.forward(step, watched.taps(step.size())));
     }
 
     /**

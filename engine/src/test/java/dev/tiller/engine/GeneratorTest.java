@@ -34,7 +34,7 @@ class GeneratorTest {
 
     @BeforeAll
     static void load() {
-        simd = Model.load(SharedFiles.repository("models/microworld"));
+        simd = Model.load(SharedFiles.repository("models/microworld"), LoadOptions.DEFAULT.withBackend("simd"));
         scalar = Model.load(SharedFiles.repository("models/microworld"), LoadOptions.DEFAULT.withBackend("scalar"));
     }
 
@@ -48,11 +48,11 @@ class GeneratorTest {
         return backend.equals("scalar") ? scalar : simd;
     }
 
-    private static int[] prompt(Model m, int question) {
+    static int[] prompt(Model m, int question) {
         return m.chat(List.of(new Message("user", QUESTIONS[question % QUESTIONS.length])));
     }
 
-    private static SteeringVector random(Model m, long seed, double size) {
+    static SteeringVector random(Model m, long seed, double size) {
         SplittableRandom r = new SplittableRandom(seed);
         float[] v = new float[m.spec().width()];
         for (int i = 0; i < v.length; i++) {
@@ -62,7 +62,7 @@ class GeneratorTest {
     }
 
     /** Mixed work: sampled and greedy, steered in different ways and not at all, short and long. */
-    private static List<GenerationRequest> mixed(Model m, int n, long seed) {
+    static List<GenerationRequest> mixed(Model m, int n, long seed) {
         List<GenerationRequest> out = new ArrayList<>();
         for (int i = 0; i < n; i++) {
             SteeringVector v = random(m, seed + i, 0.3);
@@ -350,7 +350,7 @@ class GeneratorTest {
         return message;
     }
 
-    private static int[] bits(float[] x) {
+    static int[] bits(float[] x) {
         int[] out = new int[x.length];
         for (int i = 0; i < x.length; i++) {
             out[i] = Float.floatToRawIntBits(x[i]);

@@ -37,6 +37,11 @@ public final class Arguments {
         }
     }
 
+    /** A buffer of this backend. */
+    public static void buffer(Backend owner, Buffer b) {
+        rows(owner, "buffer", b, 0);
+    }
+
     private static void distinct(String names, Buffer a, Buffer b) {
         if (a == b) {
             throw refuse(names + " to be two buffers", "one");
@@ -314,6 +319,17 @@ public final class Arguments {
         rows(owner, "x", x, rows);
         if (out == null || out.length < rows || x.columns() < 1) {
             throw refuse("room for " + rows + " indices and at least one column", shape(x));
+        }
+    }
+
+    /** Arguments of {@link Backend#sample}. */
+    public static void sample(Backend owner, Buffer logits, int rows, Draws draws, int[] out) {
+        argmax(owner, logits, rows, out);
+        int room = Math.min(
+                Math.min(draws.temperature().length, draws.topK().length),
+                Math.min(draws.topP().length, Math.min(draws.minP().length, draws.u().length)));
+        if (room < rows) {
+            throw refuse("draws for " + rows + " rows", room);
         }
     }
 }

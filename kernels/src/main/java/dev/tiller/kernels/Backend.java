@@ -10,7 +10,8 @@ import java.util.List;
  * <p>A backend is used by one thread at a time. On the CPU the result of a row never depends on the other rows of the
  * call nor on how many there are (same order of float operations per output element whatever T is), so a sequence gives
  * the same tokens alone and inside a batch. On a GPU this holds for all operations but {@link #matmul}, whose library
- * chooses its order of summation by T.
+ * chooses its order of summation by T, and for {@link #attend} as long as keys are float32: with shorter ones, single
+ * rows and chunks go to different kernels.
  *
  * <p>Buffers may be larger than the rows in use: every operation takes the number of rows. Arguments that do not fit
  * are refused with {@link IllegalArgumentException}, before anything is written.
@@ -80,7 +81,7 @@ public interface Backend extends AutoCloseable {
      * Runs the operations of one forward pass, in one go and in their order. A backend may record them and replay the
      * record when a step of the same shape comes again, so the operations must be the same calls on the same buffers for
      * the same shape; ids, positions, pages, edits and taps may differ. They may be called more than once before they
-     * take effect, so they must not do anything else.
+     * take effect, so they must not do anything else. Rows of their outputs past those of the step may be overwritten.
      */
     default void step(StepShape shape, Runnable operations) {
         operations.run();
@@ -102,8 +103,8 @@ public interface Backend extends AutoCloseable {
     void appendKv(Buffer x, Rows rows, int kColumn, int vColumn, KvPages kv, int block);
 
     /**
-     * All that comes before attention: rotates query and key heads of qkv [T, (h + 2g) k] (queries, keys, values side by
-     * side) and stores keys and values.
+     * All that comes before attention: rotates query heads of qkv [T, (h + 2g) k] (queries, keys, values side by side) in
+     * place, and stores rotated keys, and values. The keys in qkv are used up.
      */
     default void prepareAttention(Buffer qkv, Rows rows, AttentionSpec spec, RopeTable table, KvPages kv, int block) {
         int k = spec.headDim();

@@ -1,6 +1,8 @@
 package dev.tiller.kernels;
 
 import dev.tiller.kernels.cpu.SimdBackend;
+import dev.tiller.kernels.cuda.CudaBackend;
+import dev.tiller.kernels.cuda.CudaUnavailable;
 import dev.tiller.kernels.scalar.ScalarBackend;
 import dev.tiller.loader.TillerException;
 
@@ -11,8 +13,9 @@ public final class Backends {
     /**
      * Opens a backend; {@link Backend#description()} tells which one and why.
      *
-     * @param name scalar, simd, or auto: simd where vectors can be used, else scalar with the reason in its description
-     * @param threads worker threads, 0 for as many as there are processors; scalar always has one
+     * @param name scalar, simd, cuda, or auto: cuda where there is a GPU, else simd where vectors can be used, else scalar,
+     *     with the reasons in its description
+     * @param threads worker threads, 0 for as many as there are processors; only simd has more than one
      */
     public static Backend open(String name, int threads) {
         if (threads < 0) {
@@ -21,18 +24,38 @@ public final class Backends {
         switch (name) {
             case "scalar":
                 return new ScalarBackend("asked for");
-            case "auto", "simd":
-                String obstacle = obstacle();
-                if (obstacle == null) {
-                    return new SimdBackend(threads == 0 ? Runtime.getRuntime().availableProcessors() : threads);
+            case "cuda":
+                try {
+                    return CudaBackend.open();
+                } catch (CudaUnavailable e) {
+                    throw new TillerException("cannot use the cuda backend: " + e.getMessage(), e);
                 }
-                if (name.equals("simd")) {
+            case "simd":
+                String obstacle = obstacle();
+                if (obstacle != null) {
                     throw new TillerException("cannot use the simd backend: " + obstacle);
                 }
-                return new ScalarBackend("SLOW, because the simd backend cannot be used: " + obstacle);
+                return simd(threads, "");
+            case "auto":
+                try {
+                    return CudaBackend.openGpu();
+                } catch (TillerException e) {
+                    return onProcessor(threads, "no CUDA: " + e.getMessage());
+                }
             default:
-                throw new TillerException("expected backend auto, scalar or simd, found \"" + name + "\"");
+                throw new TillerException("expected backend auto, scalar, simd or cuda, found \"" + name + "\"");
         }
+    }
+
+    private static Backend onProcessor(int threads, String note) {
+        String obstacle = obstacle();
+        return obstacle == null
+                ? simd(threads, "; " + note)
+                : new ScalarBackend("SLOW, because the simd backend cannot be used: " + obstacle + "; " + note);
+    }
+
+    private static Backend simd(int threads, String note) {
+        return new SimdBackend(threads == 0 ? Runtime.getRuntime().availableProcessors() : threads, note);
     }
 
     /** Why the SIMD backend cannot be used, or null if it can. */

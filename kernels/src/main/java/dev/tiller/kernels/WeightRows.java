@@ -3,6 +3,9 @@ package dev.tiller.kernels;
 import dev.tiller.loader.DType;
 import dev.tiller.loader.TensorView;
 import dev.tiller.loader.TillerException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import java.util.List;
 
 /**
@@ -10,6 +13,11 @@ import java.util.List;
  * numbers as they are, or rounded to nearest even if the format is narrower than the stored one.
  */
 public final class WeightRows {
+    private static final ValueLayout.OfFloat FLOAT =
+            ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfShort SHORT =
+            ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
     private final List<TensorView> parts;
     private final WeightFormat format;
     private final int rows;
@@ -68,6 +76,42 @@ public final class WeightRows {
             r -= part.rows();
         }
         throw new IllegalArgumentException("expected a row below " + rows + ", found " + row);
+    }
+
+    /**
+     * Copies row {@code row} to {@code out} from byte {@code at} on, as numbers of the format (little-endian). What is
+     * refused is as in {@link #row(int, float[], int)}.
+     *
+     * @param scratch at least as many elements as there are columns
+     */
+    public void row(int row, float[] scratch, MemorySegment out, long at) {
+        int r = row;
+        for (TensorView part : parts) {
+            if (r < part.rows() && part.dtype().name().equals(format.name())) {
+                long size = (long) columns * format.bytes();
+                MemorySegment.copy(part.data(), r * size, out, at, size);
+                if (format != WeightFormat.F16 || allFinite(out, at)) {
+                    return;
+                }
+            }
+            r -= part.rows();
+        }
+        row(row, scratch, 0);
+        for (int i = 0; i < columns; i++) {
+            switch (format) {
+                case F32 -> out.set(FLOAT, at + 4L * i, scratch[i]);
+                case BF16 -> out.set(SHORT, at + 2L * i, toBf16(scratch[i]));
+                case F16 -> out.set(SHORT, at + 2L * i, Float.floatToFloat16(scratch[i]));
+            }
+        }
+    }
+
+    private boolean allFinite(MemorySegment numbers, long at) {
+        int worst = 0;
+        for (int i = 0; i < columns; i++) {
+            worst = Math.max(worst, numbers.get(SHORT, at + 2L * i) & 0x7c00);
+        }
+        return worst != 0x7c00;
     }
 
     private void round(TensorView part, float[] out, int at) {

@@ -78,11 +78,16 @@ final class Duo implements AutoCloseable {
 
     /** Every element within {@code tolerance} times the largest magnitude of the oracle's row, at least 1e-6. */
     void close(String what, Buffer[] out, double tolerance) {
+        close(what, out, tolerance, 1e-6);
+    }
+
+    /** Every element within {@code tolerance} times the largest magnitude of the oracle's row, at least {@code least}. */
+    void close(String what, Buffer[] out, double tolerance, double least) {
         float[] found = read(out, 0);
         float[] expected = read(out, 1);
         int n = out[0].columns();
         for (int t = 0; t < out[0].rows(); t++) {
-            double scale = 1e-6;
+            double scale = Math.max(1e-6, least);
             for (int i = 0; i < n; i++) {
                 scale = Math.max(scale, Math.abs(expected[t * n + i]));
             }

@@ -27,6 +27,7 @@ import java.util.List;
  * heap. Sums are float32 and run in an order that depends neither on the other rows of a call nor on the threads.
  */
 public final class SimdBackend extends HeapBackend {
+    private final String note;
     private final WorkerPool pool;
     private final Arena weights = Arena.ofShared();
     private final MatmulTask matmul;
@@ -40,9 +41,15 @@ public final class SimdBackend extends HeapBackend {
 
     /** Starts {@code threads - 1} worker threads. */
     public SimdBackend(int threads) {
+        this(threads, "");
+    }
+
+    /** @param note what the description is to say at its end */
+    public SimdBackend(int threads, String note) {
         if (threads < 1) {
             throw new IllegalArgumentException("expected at least 1 thread, found " + threads);
         }
+        this.note = note;
         this.pool = new WorkerPool(threads);
         this.matmul = new MatmulTask(pool);
         this.attention = new AttentionTask(pool);
@@ -65,7 +72,7 @@ public final class SimdBackend extends HeapBackend {
         String reason = Lanes.BITS == Lanes.PREFERRED_BITS
                 ? "the widest this processor prefers"
                 : "set by -D" + Lanes.PROPERTY + ", this processor prefers " + Lanes.PREFERRED_BITS;
-        return "simd, " + Lanes.BITS + "-bit vectors, " + pool.threads() + " threads (" + reason + ")";
+        return "simd, " + Lanes.BITS + "-bit vectors, " + pool.threads() + " threads (" + reason + ")" + note;
     }
 
     @Override

@@ -6,6 +6,7 @@ import dev.tiller.kernels.Activation;
 import dev.tiller.kernels.Arguments;
 import dev.tiller.kernels.AttentionSpec;
 import dev.tiller.kernels.Buffer;
+import dev.tiller.kernels.Draws;
 import dev.tiller.kernels.EditTable;
 import dev.tiller.kernels.HeapBackend;
 import dev.tiller.kernels.HeapKvPages;
@@ -190,6 +191,15 @@ public final class ScalarBackend extends HeapBackend {
                     out[t] = i;
                 }
             }
+        }
+    }
+
+    /** Here for comparison; who samples from heap buffers does so faster by itself. */
+    @Override
+    public void sample(Buffer logits, int rows, Draws draws, int[] out) {
+        Arguments.sample(this, logits, rows, draws, out);
+        for (int t = 0; t < rows; t++) {
+            out[t] = ScalarSampling.draw(array(logits), t * logits.columns(), logits.columns(), draws, t);
         }
     }
 
