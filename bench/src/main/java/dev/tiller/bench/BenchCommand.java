@@ -1,7 +1,6 @@
 package dev.tiller.bench;
 
 import dev.tiller.engine.Model;
-import dev.tiller.loader.TillerException;
 import dev.tiller.persona.cli.Console;
 import dev.tiller.persona.cli.ModelOptions;
 import java.util.ArrayList;
@@ -87,38 +86,15 @@ final class BenchCommand implements Callable<Integer> {
         try (Model model = options.load(console);
                 Peer peer = startPeer()) {
             Rates rates = new Rates(model, prompt, decode, batch);
-            warmUp(rates);
-            List<List<Sample>> ours = new ArrayList<>();
-            List<List<Sample>> theirs = new ArrayList<>();
-            for (int r = 1; r <= rounds; r++) {
-                options.note(console, "round " + r + " of " + rounds);
-                ours.add(rates.round());
-                theirs.add(peer == null ? List.of() : peer.round());
-            }
-            Report report = new Report(
+            Rounds result =
+                    Rounds.run(rates::round, peer, rounds, warmUp, Rounds.NO_END, line -> options.note(console, line));
+            Report report = Report.endToEnd(
                     Machine.describe() + "; " + model.backend().description(),
                     options.path().toAbsolutePath().normalize().getFileName().toString(),
-                    Report.rows(ours),
-                    peer == null ? null : peer.name(),
-                    Report.rows(theirs));
-            if (json) {
-                report.table().forEach(line -> options.note(console, line));
-                console.line(report.json());
-            } else {
-                report.table().forEach(console::line);
-            }
+                    result,
+                    peer == null ? null : peer.name());
+            report.print(console, options, json);
             return 0;
-        }
-    }
-
-    private void warmUp(Rates rates) {
-        if (!(warmUp >= 0)) {
-            throw new TillerException("--warm-up " + warmUp + ": expected seconds, 0 or more");
-        }
-        options.note(console, "warming up");
-        long start = System.nanoTime();
-        for (int r = 0; r < 2 || System.nanoTime() - start < warmUp * 1e9; r++) {
-            rates.round();
         }
     }
 

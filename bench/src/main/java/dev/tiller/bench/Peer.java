@@ -8,10 +8,14 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.Writer;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
 /**
- * Another engine in a process of its own. When it is warm it prints a line {@code {"name": ...}}; for each line
+ * Another engine in a process of its own. When it is warm it prints a line {@code {"name": ..., "facts": {...}}} (facts,
+ * numbers that hold for the whole run, may be left out); for each line
  * {@code round} that it reads it measures its rows once and prints a line
  * {@code {"rows": [{"name", "weights", "batch", "tokens_per_second"}]}}. In between it waits, so that the two take turns.
  */
@@ -21,6 +25,7 @@ final class Peer implements AutoCloseable {
     private final BufferedReader answers;
     private final Writer requests;
     private final String name;
+    private final Map<String, Double> facts = new LinkedHashMap<>();
 
     Peer(List<String> command) {
         program = String.join(" ", command);
@@ -34,7 +39,12 @@ final class Peer implements AutoCloseable {
         answers = process.inputReader();
         requests = process.outputWriter();
         try {
-            name = Json.string(answer(), "name", source());
+            JsonObject hello = answer();
+            name = Json.string(hello, "name", source());
+            if (Json.has(hello, "facts")) {
+                JsonObject found = Json.object(hello, "facts", source());
+                found.keySet().forEach(key -> facts.put(key, Json.number(found, key, source())));
+            }
         } catch (RuntimeException e) {
             close();
             throw e;
@@ -44,6 +54,11 @@ final class Peer implements AutoCloseable {
     /** What it calls itself. */
     String name() {
         return name;
+    }
+
+    /** What it measured before the rounds, such as bandwidths; units are in the names. */
+    Map<String, Double> facts() {
+        return Collections.unmodifiableMap(facts);
     }
 
     /** Lets it measure each of its rows once. */

@@ -5,8 +5,8 @@ import java.util.List;
 import java.util.Locale;
 
 /** Median, smallest and largest of n values. */
-record Spread(double median, double min, double max, int n) {
-    static Spread of(List<Double> values) {
+public record Spread(double median, double min, double max, int n) {
+    public static Spread of(List<Double> values) {
         double[] v = values.stream().mapToDouble(Double::doubleValue).sorted().toArray();
         double median = (v[(v.length - 1) / 2] + v[v.length / 2]) / 2;
         return new Spread(median, v[0], v[v.length - 1], v.length);
@@ -19,7 +19,7 @@ record Spread(double median, double min, double max, int n) {
         return of(Arrays.stream(ratios).boxed().toList());
     }
 
-    String show(String number) {
+    public String show(String number) {
         return String.format(Locale.ROOT, number + " [" + number + ".." + number + "]", median, min, max);
     }
 }

@@ -8,11 +8,6 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import dev.tiller.loader.Json;
 import dev.tiller.loader.SharedFiles;
-import dev.tiller.persona.cli.Console;
-import dev.tiller.persona.cli.Main;
-import java.io.ByteArrayInputStream;
-import java.io.ByteArrayOutputStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -23,8 +18,6 @@ import org.junit.jupiter.api.Test;
 class BenchCommandTest {
     private static final List<String> SHORT =
             List.of("--prompt", "24", "--decode", "4", "--batch", "2", "--rounds", "2", "--warm-up", "0");
-
-    private record Outcome(int code, String out, String err) {}
 
     /** A short run with further options. */
     private static Outcome runShort(String... options) {
@@ -37,19 +30,15 @@ class BenchCommandTest {
         List<String> args = new ArrayList<>(List.of("bench", "--model"));
         args.add(SharedFiles.repository("models/microworld").toString());
         args.addAll(options);
-        ByteArrayOutputStream out = new ByteArrayOutputStream();
-        ByteArrayOutputStream err = new ByteArrayOutputStream();
-        Console console = Console.of(new ByteArrayInputStream(new byte[0]), out, err);
-        int code = Main.run(console, args.toArray(String[]::new));
-        return new Outcome(code, out.toString(StandardCharsets.UTF_8), err.toString(StandardCharsets.UTF_8));
+        return Outcome.of(args);
     }
 
     @Test
     void jsonHoldsTheFourRows() {
         Outcome o = runShort("--json", "--weights", "f32");
-        assertEquals(0, o.code, o.err);
-        JsonObject json = Json.parseObject(o.out, "standard output");
-        assertEquals(Set.of("machine", "model", "rows"), json.keySet());
+        assertEquals(0, o.code(), o.err());
+        JsonObject json = Json.parseObject(o.out(), "standard output");
+        assertEquals(Set.of("machine", "model", "rows", "ratios"), json.keySet());
         assertEquals("microworld", Json.string(json, "model", "out"));
         JsonArray rows = json.getAsJsonArray("rows");
         List<String> names = new ArrayList<>();
@@ -60,8 +49,8 @@ class BenchCommandTest {
             JsonObject rate = Json.object(r, "tokens_per_second", "out");
             assertEquals(2, Json.integer(rate, "n", "out"));
             double median = Json.number(rate, "median", "out");
-            assertTrue(Json.number(rate, "min", "out") > 0 && Json.number(rate, "min", "out") <= median, o.out);
-            assertTrue(Json.number(rate, "max", "out") >= median, o.out);
+            assertTrue(Json.number(rate, "min", "out") > 0 && Json.number(rate, "min", "out") <= median, o.out());
+            assertTrue(Json.number(rate, "max", "out") >= median, o.out());
         }
         assertEquals(List.of("prefill 1", "decode 1", "decode_steered 1", "decode_batch 2"), names);
     }
@@ -69,10 +58,10 @@ class BenchCommandTest {
     @Test
     void tableShowsRatiosAndProgressGoesToStandardError() {
         Outcome o = runShort();
-        assertEquals(0, o.code, o.err);
-        assertTrue(o.out.contains("decode_steered / decode"), o.out);
-        assertTrue(o.err.contains("round 2 of 2"), o.err);
-        assertTrue(!o.out.contains("round 2"), o.out);
+        assertEquals(0, o.code(), o.err());
+        assertTrue(o.out().contains("decode_steered / decode"), o.out());
+        assertTrue(o.err().contains("round 2 of 2"), o.err());
+        assertTrue(!o.out().contains("round 2"), o.out());
     }
 
     @Test
@@ -80,32 +69,32 @@ class BenchCommandTest {
         String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
         String classes = System.getProperty("java.class.path");
         Outcome o = runShort("--threads", "3", "--peer", java + " -cp " + classes + " " + StandInPeer.class.getName());
-        assertEquals(0, o.code, o.err);
-        assertTrue(o.out.contains("--prompt 24 --context 16 --decode 4 --batch 2 --threads 3"), o.out);
-        assertTrue(o.out.contains("decode / peer decode f32"), o.out);
+        assertEquals(0, o.code(), o.err());
+        assertTrue(o.out().contains("--prompt 24 --context 16 --decode 4 --batch 2 --threads 3"), o.out());
+        assertTrue(o.out().contains("decode / peer decode f32"), o.out());
     }
 
     @Test
     void aPeerThatEndsIsAnErrorThatNamesIt() {
         Outcome o = runShort("--peer", "false");
-        assertEquals(1, o.code);
-        assertTrue(o.err.contains("--peer false"), o.err);
-        assertTrue(o.err.contains("ended before it answered"), o.err);
-        assertEquals("", o.out);
+        assertEquals(1, o.code());
+        assertTrue(o.err().contains("--peer false"), o.err());
+        assertTrue(o.err().contains("ended before it answered"), o.err());
+        assertEquals("", o.out());
     }
 
     @Test
     void aPromptLongerThanTheContextIsRefused() {
         Outcome o = run(List.of("--prompt", "100000"));
-        assertEquals(1, o.code);
-        assertTrue(o.err.contains("--prompt 100000") && o.err.contains("context"), o.err);
-        assertEquals("", o.out);
+        assertEquals(1, o.code());
+        assertTrue(o.err().contains("--prompt 100000") && o.err().contains("context"), o.err());
+        assertEquals("", o.out());
     }
 
     @Test
     void everyCommandHasHelp() {
         Outcome o = run(List.of("--help"));
-        assertEquals(0, o.code);
-        assertTrue(o.out.contains("--rounds"), o.out);
+        assertEquals(0, o.code());
+        assertTrue(o.out().contains("--rounds"), o.out());
     }
 }

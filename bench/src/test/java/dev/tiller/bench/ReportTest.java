@@ -17,8 +17,13 @@ class ReportTest {
                 + "{\"name\":\"decode\",\"weights\":\"bf16\",\"batch\":1,"
                 + "\"tokens_per_second\":{\"median\":75.0,\"min\":50.0,\"max\":100.0,\"n\":2}},"
                 + "{\"name\":\"decode_steered\",\"weights\":\"bf16\",\"batch\":1,"
-                + "\"tokens_per_second\":{\"median\":74.5,\"min\":50.0,\"max\":99.0,\"n\":2}}]}";
-        assertEquals(expected, new Report("m", "a \"b\"", OURS, null, List.of()).json());
+                + "\"tokens_per_second\":{\"median\":74.5,\"min\":50.0,\"max\":99.0,\"n\":2}}],"
+                + "\"ratios\":[{\"median\":0.995,\"min\":0.99,\"max\":1.0,\"n\":2,"
+                + "\"name\":\"decode_steered\",\"to\":\"decode\"}]}";
+        assertEquals(
+                expected,
+                Report.endToEnd("m", "a \"b\"", new Rounds(OURS, List.of()), null)
+                        .json());
     }
 
     @Test
@@ -26,7 +31,7 @@ class ReportTest {
         List<Report.Row> theirs = Report.rows(List.of(
                 List.of(new Sample("decode", "f32", 1, 50), new Sample("decode", "bf16", 1, 80)),
                 List.of(new Sample("decode", "f32", 1, 25), new Sample("decode", "bf16", 1, 40))));
-        Report report = new Report("m", "x", OURS, "other engine", theirs);
+        Report report = Report.endToEnd("m", "x", new Rounds(OURS, theirs), "other engine");
         String json = report.json();
         assertTrue(
                 json.contains("\"ratios\":[{\"median\":2.0,\"min\":2.0,\"max\":2.0,\"n\":2,"

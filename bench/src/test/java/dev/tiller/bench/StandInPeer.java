@@ -11,11 +11,16 @@ final class StandInPeer {
     private StandInPeer() {}
 
     public static void main(String[] args) throws IOException {
-        System.out.println("{\"name\": \"" + String.join(" ", List.of(args).subList(2, args.length)) + "\"}");
+        System.out.println("{\"name\": \"" + String.join(" ", List.of(args).subList(2, args.length))
+                + "\", \"facts\": {\"read GB/s\": 2}}");
         BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         while (in.readLine() != null) {
             System.out.println(
-                    "{\"rows\": [{\"name\": \"decode\", \"weights\": \"f32\", \"batch\": 1, \"tokens_per_second\": 8}]}");
+                    "{\"rows\": [" + row("decode") + ", " + row("prefill_24") + ", " + row("matmuls_24") + "]}");
         }
+    }
+
+    private static String row(String name) {
+        return "{\"name\": \"" + name + "\", \"weights\": \"f32\", \"batch\": 1, \"tokens_per_second\": 8}";
     }
 }

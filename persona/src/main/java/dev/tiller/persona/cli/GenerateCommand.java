@@ -37,7 +37,7 @@ import picocli.CommandLine.Option;
             "  tiller generate --messages chat.json --watch optimistic.safetensors@2",
             "  tiller generate --model DIR --ids 1,2,3 --temperature 0 --steering plan.json --json"
         })
-final class GenerateCommand implements Callable<Integer> {
+public class GenerateCommand implements Callable<Integer> {
     private final Console console;
 
     @ArgGroup(multiplicity = "1")
@@ -64,9 +64,9 @@ final class GenerateCommand implements Callable<Integer> {
     private boolean json;
 
     @Mixin
-    private ModelOptions options;
+    protected ModelOptions options;
 
-    GenerateCommand(Console console) {
+    public GenerateCommand(Console console) {
         this.console = console;
     }
 
@@ -89,9 +89,13 @@ final class GenerateCommand implements Callable<Integer> {
             } else {
                 stream(model, request, probe);
             }
+            generated(model);
         }
         return Main.OK;
     }
+
+    /** Called when all is generated, while the model is still open. */
+    protected void generated(Model model) {}
 
     private void writeJson(Generation generation) {
         JsonObject o = new JsonObject();

@@ -8,13 +8,14 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
 
 /** Options of every command that runs a model. */
 public final class ModelOptions {
-    private static final List<String> BACKENDS = List.of("auto", "scalar", "simd");
+    private static final List<String> BACKENDS = List.of("auto", "scalar", "simd", "cuda");
 
     @Option(
             names = "--model",
@@ -27,7 +28,7 @@ public final class ModelOptions {
             paramLabel = "NAME",
             defaultValue = "auto",
             converter = BackendName.class,
-            description = "auto, scalar or simd (default: auto).")
+            description = "auto, scalar, simd or cuda (default: auto).")
     private String backend;
 
     @Option(
@@ -49,6 +50,8 @@ public final class ModelOptions {
             description = "No notes and no progress on standard error.")
     private boolean quiet;
 
+    private Map<String, Path> kernels = Map.of();
+
     /** The model's directory or file. */
     public Path path() {
         return model != null ? check(model) : bundled();
@@ -61,12 +64,17 @@ public final class ModelOptions {
 
     /** How the model is loaded. */
     public LoadOptions loadOptions() {
-        return new LoadOptions(backend, threads == null ? 0 : threads, weights);
+        return new LoadOptions(backend, threads == null ? 0 : threads, weights, kernels);
     }
 
     /** True if notes and progress are not wanted. */
     public boolean quiet() {
         return quiet;
+    }
+
+    /** Replaces operations of the backend by kernels from files. */
+    public void kernels(Map<String, Path> replaced) {
+        kernels = Map.copyOf(replaced);
     }
 
     /** Loads the model and says on standard error what runs it. */
