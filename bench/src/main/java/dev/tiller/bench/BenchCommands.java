@@ -1,17 +1,18 @@
 package dev.tiller.bench;
 
+import dev.tiller.bench.lab.LabCommand;
 import dev.tiller.persona.cli.CommandProvider;
 import dev.tiller.persona.cli.Console;
 import java.util.List;
 import picocli.CommandLine;
 
-/** Adds {@code bench} to the command line. */
+/** Adds {@code bench} and {@code lab} to the command line. */
 public final class BenchCommands implements CommandProvider {
     @Override
     public List<Object> commands(Console console) {
         CommandLine bench = new CommandLine(new BenchCommand(console));
         bench.addSubcommand(new GpuCommand(console));
         bench.addSubcommand(new ParityCommand(console));
-        return List.of(bench);
+        return List.of(bench, LabCommand.of(console));
     }
 }
