@@ -36,7 +36,9 @@ final class SiteOps {
         int rows = steps.padded(count);
         note(call, rows);
         EditLists lists = new EditLists(phases, count, call.x.columns(), b -> ((CudaBuffer) b).address());
-        reserve(lists, taps, count, rows);
+        if (!steps.recorded()) {
+            reserve(lists, taps, count, rows);
+        }
         long edits = edits(phases, lists, count, rows);
         long tapped = taps(taps, count, rows);
         if (steps.launching() && edits >= 0 && tapped >= 0) {
@@ -89,14 +91,15 @@ final class SiteOps {
         if (!steps.recorded() && none(phases)) {
             return 0;
         }
-        long overflow = lists.overflow();
         Slot table = steps.slot((long) rows * EditLists.ROW);
-        Slot more = steps.elastic(overflow);
         Held held = steps.held(Held.class, Held::new);
+        boolean same = held != null && held.same(phases, count);
+        long overflow = same ? 0 : lists.overflow(); // a look at every row, which steady decoding does without
+        Slot more = steps.elastic(overflow);
         if (table == null || held == null) {
             return -1;
         }
-        if (!held.same(phases, count)) {
+        if (!same) {
             lists.write(table, rows, more);
             steps.filled(table);
             if (overflow > 0) {
