@@ -9,7 +9,7 @@ import java.util.Map;
  *
  * @param backend auto, scalar, simd or cuda
  * @param threads worker threads; 0 for the default of the backend
- * @param weights format kept in memory; null keeps what the file stores
+ * @param weights format kept in memory; null keeps what the file stores; Q4 means Q8 for the embedding table and the head
  * @param kernels operations to replace, by name, and the files that replace them (see {@link
  *     dev.tiller.kernels.lab.LabBackends})
  */

@@ -133,7 +133,7 @@ public final class Model implements AutoCloseable {
                 - (weights.head() == weights.embed() ? 0 : weights.embed().bytes());
     }
 
-    /** Formats in which weight matrices are kept in memory, e.g. "bf16"; several are joined by "+". */
+    /** Formats in which weight matrices are kept in memory, e.g. "bf16"; several are joined by "+", those of the blocks first: "q4+q8". */
     public String weightFormats() {
         return weights.formats().stream()
                 .map(f -> f.name().toLowerCase(Locale.ROOT))

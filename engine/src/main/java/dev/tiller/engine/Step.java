@@ -53,10 +53,7 @@ public final class Step {
             throw new IllegalArgumentException("expected one non-empty chunk per sequence");
         }
         for (int i = from; i < to; i++) {
-            if (tokens[i] < 0 || tokens[i] >= vocabulary) {
-                throw new TillerException(
-                        "token id " + tokens[i] + " is outside the model's vocabulary of " + vocabulary);
-            }
+            check(tokens[i], vocabulary);
         }
         if (sequence.length() + n > maxPositions) {
             throw new TillerException("the text needs " + (sequence.length() + n)
@@ -80,6 +77,13 @@ public final class Step {
         sequences.add(sequence);
         rows = null;
         return firstRow;
+    }
+
+    /** Refuses a token that the model does not have. */
+    static void check(int id, int vocabulary) {
+        if (id < 0 || id >= vocabulary) {
+            throw new TillerException("token id " + id + " is outside the model's vocabulary of " + vocabulary);
+        }
     }
 
     private void grow(int n) {

@@ -11,6 +11,7 @@ import dev.tiller.loader.WeightNames;
 import dev.tiller.loader.WeightRole;
 import java.util.ArrayList;
 import java.util.EnumSet;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 
@@ -69,12 +70,14 @@ record Weights(Matrix embed, Matrix head, Norm finalNorm, List<Block> blocks) {
         return formats.size() == 1 ? formats.iterator().next() : WeightFormat.F32;
     }
 
-    /** Formats of all matrices. */
+    /** Formats of all matrices, those of the blocks first. */
     Set<WeightFormat> formats() {
-        Set<WeightFormat> formats = EnumSet.of(embed.format(), head.format());
+        Set<WeightFormat> formats = new LinkedHashSet<>();
         for (Block b : blocks) {
             formats.addAll(List.of(b.qkv.format(), b.out.format(), b.gateUp.format(), b.down.format()));
         }
+        formats.add(embed.format());
+        formats.add(head.format());
         return formats;
     }
 
@@ -82,10 +85,10 @@ record Weights(Matrix embed, Matrix head, Norm finalNorm, List<Block> blocks) {
         Weights run() {
             checkpoint.checkShapes();
             WeightNames names = WeightNames.of(checkpoint.config().modelType());
-            Matrix embed = matrix(names.name(WeightRole.EMBED));
+            Matrix embed = table(names.name(WeightRole.EMBED));
             String headName = names.name(WeightRole.LM_HEAD);
             boolean tied = checkpoint.config().tiedEmbeddings();
-            Matrix head = tied ? embed : matrix(headName);
+            Matrix head = tied ? embed : table(headName);
             List<Block> blocks = new ArrayList<>();
             for (int b = 0; b < spec.blocks(); b++) {
                 blocks.add(block(names, b));
@@ -107,6 +110,16 @@ record Weights(Matrix embed, Matrix head, Norm finalNorm, List<Block> blocks) {
                     bias(names, b, WeightRole.DOWN_BIAS));
         }
 
+        /** Embedding or head: too few bits hurt most there, so Q4 stands for Q8 unless the file stores no more. */
+        private Matrix table(String name) {
+            TensorView view = checkpoint.tensor(name);
+            WeightFormat natural = backend.naturalFormat(view);
+            boolean more = format == WeightFormat.Q4 && natural != WeightFormat.Q4;
+            WeightFormat chosen = format == null ? natural : more ? WeightFormat.Q8 : format;
+            return backend.matrix(List.of(view), chosen);
+        }
+
+        /** Tensors stacked; those of different stored formats in F32, the only one that holds the numbers of both. */
         private Matrix matrix(String... parts) {
             List<TensorView> views = new ArrayList<>();
             WeightFormat chosen = format;

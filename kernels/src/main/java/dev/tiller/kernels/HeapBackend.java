@@ -1,6 +1,5 @@
 package dev.tiller.kernels;
 
-import dev.tiller.loader.DType;
 import dev.tiller.loader.TensorView;
 import java.util.Arrays;
 
@@ -33,9 +32,13 @@ public abstract class HeapBackend implements Backend {
 
     @Override
     public final WeightFormat naturalFormat(TensorView weight) {
-        return weight.dtype() == DType.BF16
-                ? WeightFormat.BF16
-                : weight.dtype() == DType.F16 ? WeightFormat.F16 : WeightFormat.F32;
+        return switch (weight.dtype()) {
+            case BF16 -> WeightFormat.BF16;
+            case F16 -> WeightFormat.F16;
+            case Q8_0 -> WeightFormat.Q8;
+            case Q4_0, Q4_1 -> WeightFormat.Q4;
+            default -> WeightFormat.F32;
+        };
     }
 
     @Override

@@ -9,8 +9,9 @@ import java.nio.ByteOrder;
 import java.util.List;
 
 /**
- * The rows of one or more tensors stacked along n, as float32 numbers that the chosen format holds exactly: stored
- * numbers as they are, or rounded to nearest even if the format is narrower than the stored one.
+ * The rows of one or more tensors stacked along n, as float32 numbers that the chosen format holds: stored numbers as they
+ * are, or rounded to nearest even if the format is narrower than the stored one. Formats of blocks give codes and scales
+ * too: those of the file if it stores such blocks, otherwise made from the numbers.
  */
 public final class WeightRows {
     private static final ValueLayout.OfFloat FLOAT =
@@ -18,7 +19,10 @@ public final class WeightRows {
     private static final ValueLayout.OfShort SHORT =
             ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
+    private static final float LARGEST_F16 = 65504;
+
     private final List<TensorView> parts;
+    private final int[] firsts;
     private final WeightFormat format;
     private final int rows;
     private final int columns;
@@ -31,8 +35,11 @@ public final class WeightRows {
         this.parts = List.copyOf(parts);
         this.format = format;
         this.columns = parts.get(0).columns();
+        this.firsts = new int[parts.size()];
         long n = 0;
-        for (TensorView part : parts) {
+        for (int p = 0; p < parts.size(); p++) {
+            TensorView part = parts.get(p);
+            firsts[p] = (int) n;
             int rank = part.shape().length;
             if (rank < 1 || rank > 2 || part.columns() != columns || columns < 1) {
                 throw new IllegalArgumentException(
@@ -62,48 +69,94 @@ public final class WeightRows {
     }
 
     /**
-     * Copies row {@code row} to {@code out}, beginning at {@code at}. F16 holds nothing above 65504: a number that
-     * becomes infinite, or is infinite or not a number to begin with, is refused with an error that names the tensor.
+     * Copies row {@code row} to {@code out}, beginning at {@code at}. F16 holds nothing above 65504, and blocks hold no
+     * scale or minimum above it: a number that does not fit, or is infinite or not a number to begin with, is refused with
+     * an error that names the tensor.
      */
     public void row(int row, float[] out, int at) {
-        int r = row;
-        for (TensorView part : parts) {
-            if (r < part.rows()) {
-                part.copyTo((long) r * columns, out, at, columns);
-                round(part, out, at);
-                return;
+        int p = part(row);
+        TensorView part = parts.get(p);
+        if (format.quantised()) {
+            int blocks = Math.ceilDiv(columns, WeightFormat.BLOCK);
+            byte[] codes = new byte[columns];
+            float[] scales = new float[blocks];
+            float[] minima = new float[blocks];
+            blocks(row, codes, 0, scales, minima, 0);
+            for (int i = 0; i < columns; i++) {
+                int b = i / WeightFormat.BLOCK;
+                out[at + i] = scales[b] * codes[i] + minima[b];
             }
-            r -= part.rows();
+            return;
         }
-        throw new IllegalArgumentException("expected a row below " + rows + ", found " + row);
+        part.copyTo((long) (row - firsts[p]) * columns, out, at, columns);
+        round(part, out, at);
     }
 
     /**
-     * Copies row {@code row} to {@code out} from byte {@code at} on, as numbers of the format (little-endian). What is
-     * refused is as in {@link #row(int, float[], int)}.
+     * Copies row {@code row} to {@code out} from byte {@code at} on, as numbers of the format (little-endian), which must
+     * be one without blocks. What is refused is as in {@link #row(int, float[], int)}.
      *
      * @param scratch at least as many elements as there are columns
      */
     public void row(int row, float[] scratch, MemorySegment out, long at) {
-        int r = row;
-        for (TensorView part : parts) {
-            if (r < part.rows() && part.dtype().name().equals(format.name())) {
-                long size = (long) columns * format.bytes();
-                MemorySegment.copy(part.data(), r * size, out, at, size);
-                if (format != WeightFormat.F16 || allFinite(out, at)) {
-                    return;
-                }
+        int p = part(row);
+        TensorView part = parts.get(p);
+        long size = (long) columns * format.bytes();
+        if (part.dtype().name().equals(format.name())) {
+            MemorySegment.copy(part.data(), (row - firsts[p]) * size, out, at, size);
+            if (format != WeightFormat.F16 || allFinite(out, at)) {
+                return;
             }
-            r -= part.rows();
         }
         row(row, scratch, 0);
         for (int i = 0; i < columns; i++) {
             switch (format) {
                 case F32 -> out.set(FLOAT, at + 4L * i, scratch[i]);
                 case BF16 -> out.set(SHORT, at + 2L * i, toBf16(scratch[i]));
-                case F16 -> out.set(SHORT, at + 2L * i, Float.floatToFloat16(scratch[i]));
+                default -> out.set(SHORT, at + 2L * i, Float.floatToFloat16(scratch[i]));
             }
         }
+    }
+
+    /**
+     * Row {@code row} as blocks; the format must be one of blocks. What is refused is as in {@link #row(int, float[], int)}.
+     *
+     * @param codes one per column, from {@code at} on: -128 to 127 for Q8, 0 to 15 for Q4
+     * @param scales one per block of {@link WeightFormat#BLOCK} columns, from {@code blockAt} on
+     * @param minima one per block, from {@code blockAt} on; left alone for Q8, for which it may be null
+     */
+    public void blocks(int row, byte[] codes, int at, float[] scales, float[] minima, int blockAt) {
+        if (!format.quantised()) {
+            throw new IllegalArgumentException("expected a format of blocks, found " + format);
+        }
+        int p = part(row);
+        TensorView part = parts.get(p);
+        int blocks = Math.ceilDiv(columns, WeightFormat.BLOCK);
+        if (Quantiser.stores(part, format)) {
+            part.copyBlocks((long) (row - firsts[p]) * blocks, blocks, codes, at, scales, minima, blockAt);
+        } else {
+            float[] numbers = new float[columns];
+            part.copyTo((long) (row - firsts[p]) * columns, numbers, 0, columns);
+            Quantiser.quantise(format, numbers, codes, at, scales, minima, blockAt);
+        }
+        for (int b = blockAt; b < blockAt + blocks; b++) {
+            float worst = Math.max(Math.abs(scales[b]), format == WeightFormat.Q4 ? Math.abs(minima[b]) : 0);
+            if (!(worst <= LARGEST_F16)) {
+                throw new TillerException("expected numbers whose blocks have a scale and a minimum that 16-bit floats"
+                        + " hold (up to 65504), found a block with " + worst + " in row " + (row - firsts[p]) + " of "
+                        + part.describe());
+            }
+        }
+    }
+
+    /** Index of the tensor that holds a row. */
+    private int part(int row) {
+        for (int p = 0; p < firsts.length; p++) {
+            if (row >= firsts[p] && row - firsts[p] < parts.get(p).rows()) {
+                return p;
+            }
+        }
+        throw new IllegalArgumentException("expected a row below " + rows + ", found " + row);
     }
 
     private boolean allFinite(MemorySegment numbers, long at) {
@@ -122,7 +175,7 @@ public final class WeightRows {
                     out[i] = Float.intBitsToFloat(toBf16(out[i]) << 16);
                 }
             }
-            case F16 -> {
+            default -> {
                 for (int i = at; i < at + columns; i++) {
                     float value = Float.float16ToFloat(Float.floatToFloat16(out[i]));
                     if (!Float.isFinite(value)) {

@@ -2,4 +2,4 @@ package dev.tiller.kernels;
 
 /** Everything that a backend owes its callers; a test of a backend extends this and says how to open it. */
 abstract class BackendContract
-        implements MatmulContract, RowContract, AttentionContract, SiteContract, ArgumentContract {}
+        implements MatmulContract, BlockContract, RowContract, AttentionContract, SiteContract, ArgumentContract {}

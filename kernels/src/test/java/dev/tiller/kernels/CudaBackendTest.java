@@ -8,6 +8,11 @@ class CudaBackendTest extends BackendContract {
         return CudaForTests.open();
     }
 
+    @Override
+    public boolean takesBlocks() {
+        return false;
+    }
+
     /** Inputs get the type of the weights. */
     @Override
     public float asOperand(float input, WeightFormat weights) {
@@ -15,6 +20,7 @@ class CudaBackendTest extends BackendContract {
             case F32 -> input;
             case BF16 -> Float.intBitsToFloat(WeightRows.toBf16(input) << 16);
             case F16 -> Float.float16ToFloat(Float.floatToFloat16(input));
+            case Q8, Q4 -> throw new AssertionError("this backend has no " + weights);
         };
     }
 

@@ -133,6 +133,22 @@ final class Duo implements AutoCloseable {
         return new TensorView("w", type, new long[] {rows, columns}, data, "test");
     }
 
+    /** A tensor of random blocks: every code, scales and minima of either sign that are about one 32nd. */
+    TensorView blocks(DType type, int rows, int columns) {
+        int count = rows * columns / type.blockSize();
+        byte[] bytes = new byte[count * type.blockBytes()];
+        random.nextBytes(bytes);
+        MemorySegment data = Arena.ofAuto().allocate(bytes.length + 1).asSlice(1);
+        MemorySegment.copy(bytes, 0, data, ValueLayout.JAVA_BYTE, 0, bytes.length);
+        for (int b = 0; b < count; b++) {
+            for (int i = 0; i < (type == DType.Q4_1 ? 2 : 1); i++) {
+                int at = b * type.blockBytes() / 2 + i;
+                setShort(data, at, Float.floatToFloat16((float) random.nextGaussian() / 32));
+            }
+        }
+        return new TensorView("blocks", type, new long[] {rows, columns}, data, "test");
+    }
+
     private static void setShort(MemorySegment data, int i, short value) {
         data.set(ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN), 2L * i, value);
     }

@@ -4,12 +4,13 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
 
 /**
- * Element types of tensors, as the safetensors library 0.8.0 names them. Values are little-endian and need not be
- * aligned. Floating types F64, F32, F16 and BF16 convert to float32, integer types and BOOL to long; the others can be
- * listed and copied but not computed with.
+ * Element types of tensors: those of the safetensors library 0.8.0, by its names, and three of ggml that keep blocks of
+ * 32 numbers ({@link #isBlocks}). Values are little-endian and need not be aligned. F64, F32, F16, BF16 and blocks convert
+ * to float32, integer types and BOOL to long; the others can be listed and copied but not computed with.
  */
 public enum DType {
     BOOL(8),
@@ -33,7 +34,17 @@ public enum DType {
     C64(64),
     F64(64),
     I64(64),
-    U64(64);
+    U64(64),
+    /** An f16 scale d and 32 signed bytes q: d q. */
+    Q8_0(32, 34),
+    /** An f16 scale d and 32 codes q of 4 bits: d (q - 8). */
+    Q4_0(32, 18),
+    /** An f16 scale d, an f16 minimum m and 32 codes q of 4 bits: d q + m. */
+    Q4_1(32, 20);
+
+    /** The types that a safetensors file can name, in its words. */
+    public static final List<DType> SAFETENSORS =
+            Arrays.stream(values()).filter(t -> !t.isBlocks()).toList();
 
     private static final ValueLayout.OfShort SHORT =
             ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -48,19 +59,47 @@ public enum DType {
     private static final int STAGE = 4096;
 
     private final int bits;
+    private final int blockSize;
+    private final int blockBytes;
 
     DType(int bits) {
         this.bits = bits;
+        this.blockSize = 1;
+        this.blockBytes = 0;
     }
 
-    /** Width of one element in bits; F4 and F6 elements are packed without gaps. */
+    DType(int blockSize, int blockBytes) {
+        this.bits = 0;
+        this.blockSize = blockSize;
+        this.blockBytes = blockBytes;
+    }
+
+    /** Width of one element in bits; F4 and F6 elements are packed without gaps. Elements of a block have none. */
     public int bits() {
+        if (isBlocks()) {
+            throw new IllegalStateException("expected a type of single elements, found " + this);
+        }
         return bits;
     }
 
-    /** True for the types that convert to float32: F64, F32, F16, BF16. */
+    /** True for the types that keep blocks of elements along the last dimension, which share a scale. */
+    public boolean isBlocks() {
+        return blockSize > 1;
+    }
+
+    /** Elements of a block; 1 for the other types. */
+    public int blockSize() {
+        return blockSize;
+    }
+
+    /** Bytes of a block; 0 for the other types. */
+    public int blockBytes() {
+        return blockBytes;
+    }
+
+    /** True for the types that convert to float32: F64, F32, F16, BF16 and blocks. */
     public boolean isFloat() {
-        return this == F64 || this == F32 || this == F16 || this == BF16;
+        return this == F64 || this == F32 || this == F16 || this == BF16 || isBlocks();
     }
 
     /** True for the types that convert to long: BOOL and the signed and unsigned integers. */
@@ -71,16 +110,16 @@ public enum DType {
         };
     }
 
-    /** The type of that exact (case-sensitive) name. */
+    /** The type that safetensors files call by that exact (case-sensitive) name. */
     public static Optional<DType> find(String name) {
-        return Arrays.stream(values()).filter(t -> t.name().equals(name)).findFirst();
+        return SAFETENSORS.stream().filter(t -> t.name().equals(name)).findFirst();
     }
 
-    /** The type of that exact name; an unknown one is refused with an error that lists those known. */
+    /** The type that safetensors files call so; an unknown one is refused with an error that lists those known. */
     public static DType parse(String name) {
         return find(name)
                 .orElseThrow(() -> new TillerException(
-                        "unknown dtype \"" + name + "\", expected one of " + Arrays.toString(values())));
+                        "unknown dtype \"" + name + "\", expected one of " + SAFETENSORS));
     }
 
     /**
@@ -97,9 +136,10 @@ public enum DType {
             case F32 -> MemorySegment.copy(data, FLOAT, from * Float.BYTES, out, at, count);
             case F64 -> doublesToFloats(data, from, out, at, count);
             case F16, BF16 -> halvesToFloats(data, from, out, at, count);
+            case Q8_0, Q4_0, Q4_1 -> new Blocks(this, data).toFloats(from, out, at, count);
             default ->
                 throw new TillerException(
-                        "expected a floating tensor (F64, F32, F16 or BF16), found " + tensor.describe());
+                        "expected a floating tensor (F64, F32, F16, BF16 or blocks), found " + tensor.describe());
         }
     }
 

@@ -97,7 +97,7 @@ record SafetensorsHeader(List<Entry> tensors, Map<String, String> metadata) {
         String name = json.string();
         return DType.find(name)
                 .orElseThrow(() -> json.error("unknown dtype " + Messages.quote(name) + ", expected one of "
-                        + Arrays.toString(DType.values())));
+                        + DType.SAFETENSORS));
     }
 
     private static long[] counts(StrictJson json, int most) throws IOException {

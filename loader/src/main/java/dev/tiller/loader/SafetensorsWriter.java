@@ -75,6 +75,9 @@ public final class SafetensorsWriter {
         if (text(name).equals("__metadata__")) {
             throw new TillerException(what + ": this name is reserved");
         }
+        if (dtype.isBlocks()) {
+            throw new TillerException(what + ": expected a type that safetensors files know, found " + dtype);
+        }
         for (long dimension : shape) {
             if (dimension < 0) {
                 throw new TillerException(what + ": expected no negative dimension, found " + dimension);

@@ -54,6 +54,22 @@ public record TensorView(String name, DType dtype, long[] shape, MemorySegment d
         dtype.toFloats(data, from, out, at, count, this);
     }
 
+    /**
+     * Copies {@code count} blocks of a tensor of blocks as they are stored, beginning with block {@code first} of the
+     * whole tensor.
+     *
+     * @param codes one per element, from {@code at} on: signed for Q8_0, 0 to 15 for Q4_0 and Q4_1
+     * @param scales one per block, from {@code blockAt} on
+     * @param minima one per block: what is added to scale times code; left alone for Q8_0, for which it may be null
+     */
+    public void copyBlocks(
+            long first, int count, byte[] codes, int at, float[] scales, float[] minima, int blockAt) {
+        if (!dtype.isBlocks()) {
+            throw new IllegalArgumentException("expected a tensor of blocks, found " + describe());
+        }
+        new Blocks(dtype, data).read(first, count, codes, at, scales, minima, blockAt);
+    }
+
     /** The whole tensor as longs. Only integer types and BOOL; others are refused with an error naming the tensor. */
     public long[] toLongs() {
         long[] out = new long[Math.toIntExact(elements())];

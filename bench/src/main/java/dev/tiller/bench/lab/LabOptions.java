@@ -36,7 +36,11 @@ final class LabOptions {
             description = "Worker threads on the CPU (default: all processors).")
     Integer threads;
 
-    @Option(names = "--operand", paramLabel = "TYPE", description = "Only this operand type: f32, bf16 or f16.")
+    @Option(
+            names = "--operand",
+            paramLabel = "TYPE",
+            converter = ModelOptions.Operand.class,
+            description = "Only this operand type: f32, bf16 or f16.")
     WeightFormat operand;
 
     @Option(names = "--naive", description = "The simplest form of the built-in CUDA kernels instead of the tuned one.")
@@ -71,7 +75,7 @@ final class LabOptions {
 
     /** The operand types to run; on backends that keep everything in float32 they differ by the stored weights alone. */
     Set<WeightFormat> operands() {
-        return operand == null ? EnumSet.allOf(WeightFormat.class) : EnumSet.of(operand);
+        return operand == null ? EnumSet.copyOf(WeightFormat.PLAIN) : EnumSet.of(operand);
     }
 
     /** The orders in which an emulated GPU runs threads: a missing barrier shows in some only. */

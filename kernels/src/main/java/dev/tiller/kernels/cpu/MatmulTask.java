@@ -100,7 +100,7 @@ final class MatmulTask implements WorkerPool.Task {
         switch (format) {
             case BF16 -> bf16(w.at(p), t, last, to, at, stride);
             case F16 -> f16(w.at(p), t, last, to, at, stride);
-            case F32 -> f32(w.at(p), t, last, to, at, stride);
+            default -> f32(w.at(p), t, last, to, at, stride);
         }
     }
 

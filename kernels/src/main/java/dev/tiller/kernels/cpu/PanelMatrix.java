@@ -50,7 +50,8 @@ final class PanelMatrix implements Matrix {
         this.rows = source.rows();
         this.columns = source.columns();
         this.format = source.format();
-        this.storage = format == WeightFormat.F16 && !fitsHalves(source, pool) ? WeightFormat.F32 : format;
+        boolean wide = format.quantised() || format == WeightFormat.F16 && !fitsHalves(source, pool);
+        this.storage = wide ? WeightFormat.F32 : format;
         try {
             this.data = arena.allocate(bytes(), 64);
         } catch (OutOfMemoryError e) {

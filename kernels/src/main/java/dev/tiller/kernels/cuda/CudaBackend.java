@@ -21,6 +21,7 @@ import dev.tiller.loader.DType;
 import dev.tiller.loader.TensorView;
 import dev.tiller.loader.TillerException;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * The GPU, through JCuda: our own kernels and cuBLAS. Weights, inputs of matmuls and the cache of keys and values have one
@@ -207,6 +208,10 @@ public final class CudaBackend implements Backend {
 
     @Override
     public Matrix matrix(List<TensorView> parts, WeightFormat format) {
+        if (format.quantised()) {
+            throw new TillerException("expected weights in f32, bf16 or f16 for the cuda backend, found "
+                    + format.name().toLowerCase(Locale.ROOT) + " (which the simd and scalar backends take)");
+        }
         WeightRows source = new WeightRows(parts, format);
         return thread.call(() -> {
             steps.outsideOnly("loading a matrix");

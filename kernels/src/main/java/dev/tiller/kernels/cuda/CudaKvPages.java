@@ -54,6 +54,7 @@ final class CudaKvPages implements KvPages {
             throw new TillerException(
                     "expected heads of at most " + WIDEST + " elements for the cuda backend, found " + headDim);
         }
+        format.plain();
         this.owner = owner;
         this.device = device;
         this.heap = heap;

@@ -16,6 +16,7 @@ record Gpu(CudaDevice device, GpuMemory heap, KernelSet kernels, Steps steps) {
             case F32 -> Operand.F32;
             case BF16 -> Operand.BF16;
             case F16 -> Operand.F16;
+            case Q8, Q4 -> throw new IllegalArgumentException("expected F32, BF16 or F16, found " + format);
         };
     }
 

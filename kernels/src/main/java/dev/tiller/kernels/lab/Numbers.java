@@ -66,6 +66,7 @@ final class Numbers {
                 int bits = Float.floatToRawIntBits(v);
                 yield Float.intBitsToFloat(bits + 0x7fff + (bits >>> 16 & 1) & 0xffff0000);
             }
+            case Q8, Q4 -> throw new IllegalArgumentException("expected an operand type, found " + format);
         };
     }
 
@@ -75,6 +76,7 @@ final class Numbers {
             case F32 -> 0;
             case BF16 -> 0x1p-8;
             case F16 -> 0x1p-11;
+            case Q8, Q4 -> throw new IllegalArgumentException("expected an operand type, found " + operand);
         };
     }
 
@@ -91,12 +93,12 @@ final class Numbers {
     }
 
     private static TensorView tensor(int n, int k, WeightFormat format, float[] values) {
-        MemorySegment data = Arena.ofAuto().allocate((long) values.length * format.bytes(), 8);
+        MemorySegment data = Arena.ofAuto().allocate(format.plain().bytes(n, k), 8);
         for (int i = 0; i < values.length; i++) {
             switch (format) {
                 case F32 -> data.set(ValueLayout.JAVA_FLOAT.withOrder(ByteOrder.LITTLE_ENDIAN), 4L * i, values[i]);
                 case F16 -> setShort(data, i, Float.floatToFloat16(values[i]));
-                case BF16 -> setShort(data, i, (short) (Float.floatToRawIntBits(values[i]) >>> 16));
+                default -> setShort(data, i, (short) (Float.floatToRawIntBits(values[i]) >>> 16));
             }
         }
         return new TensorView("weight", DType.valueOf(format.name()), new long[] {n, k}, data, "lab");

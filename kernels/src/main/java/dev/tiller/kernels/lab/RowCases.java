@@ -23,7 +23,7 @@ final class RowCases {
 
     private static List<LabCase> cases(int seeds, boolean typed, Seeded make) {
         List<LabCase> cases = new ArrayList<>();
-        for (WeightFormat operand : typed ? WeightFormat.values() : new WeightFormat[] {WeightFormat.F32}) {
+        for (WeightFormat operand : typed ? WeightFormat.PLAIN : List.of(WeightFormat.F32)) {
             for (int seed = 0; seed < seeds; seed++) {
                 LabCase c = make.at(seed, operand);
                 String name = c.name() + ", seed " + seed;

@@ -37,7 +37,7 @@ final class SiteCases {
 
     private static List<LabCase> cases() {
         List<LabCase> cases = new ArrayList<>();
-        for (WeightFormat operand : WeightFormat.values()) {
+        for (WeightFormat operand : WeightFormat.PLAIN) {
             for (int seed = 0; seed < 40; seed++) {
                 cases.add(random(seed, operand));
             }

@@ -6,7 +6,7 @@ import dev.tiller.kernels.WeightRows;
 import dev.tiller.loader.TillerException;
 
 /**
- * A weight [n, k] as float32 rows. Numbers of a 16-bit format are rounded to it but kept in 32 bits.
+ * A weight [n, k] as float32 rows. Numbers of a shorter format are rounded to it but kept in 32 bits.
  *
  * @param owner the backend it belongs to
  * @param format what the numbers are rounded to

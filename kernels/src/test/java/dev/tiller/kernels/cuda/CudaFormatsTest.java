@@ -40,11 +40,12 @@ class CudaFormatsTest {
             case F32 -> v;
             case BF16 -> Float.intBitsToFloat(WeightRows.toBf16(v) << 16);
             case F16 -> Float.float16ToFloat(Float.floatToFloat16(v));
+            case Q8, Q4 -> throw new AssertionError("expected an operand type, found " + format);
         };
     }
 
     @ParameterizedTest
-    @EnumSource(WeightFormat.class)
+    @EnumSource(value = WeightFormat.class, names = {"F32", "BF16", "F16"})
     void operandsHoldNumbersRoundedToNearestEven(WeightFormat format) {
         try (CudaBackend b = CudaForTests.open()) {
             float[] values = normal(new Random(1), 5 * 7);

@@ -32,7 +32,7 @@ class CudaLabTest {
     private static void agrees(Operation operation, String form) {
         try (Backend cuda = CudaForTests.open("tiller.cuda.kernel." + operation.source(), form)) {
             List<Check.Fault> faults = new ArrayList<>();
-            Check.run(operation, cuda, EnumSet.allOf(WeightFormat.class), r -> {
+            Check.run(operation, cuda, EnumSet.copyOf(WeightFormat.PLAIN), r -> {
                 if (r.fault() != null) {
                     faults.add(r.fault());
                 }

@@ -23,7 +23,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class LabTest {
-    private static final Set<WeightFormat> ALL = EnumSet.allOf(WeightFormat.class);
+    private static final Set<WeightFormat> ALL = EnumSet.copyOf(WeightFormat.PLAIN);
 
     static List<String> names() {
         return Operations.all().stream().map(Operation::name).toList();

@@ -21,9 +21,8 @@ import java.util.concurrent.ConcurrentHashMap;
 /**
  * A model of the llama or qwen2 architecture in one GGUF file, under Hugging Face names and shapes ([rows, columns]).
  *
- * <p>F32, F16 and BF16 tensors are views of the mapped file; block formats become F32 when first asked for and stay in
- * memory until close. The llama architecture keeps the rows of its query and key projections in pairs for rotary
- * positions (2j, 2j+1); they are put back to halves (j, j + headDim/2).
+ * <p>Tensors are views of the mapped file, blocks included. But the llama architecture keeps the rows of its query and key
+ * projections in pairs for rotary positions (2j, 2j+1): those are copies, put back to halves (j, j + headDim/2).
  */
 public final class GgufModel implements ModelSource {
     private final Gguf file;
@@ -120,12 +119,7 @@ public final class GgufModel implements ModelSource {
     private TensorView view(String name, GgufTensor t) {
         int heads = rotatedHeads(t.name());
         int[] rowOrder = heads == 0 ? null : GgufWeights.halvesFromPairs(heads, config.headDim());
-        DType dtype = switch (t.type()) {
-            case F16 -> DType.F16;
-            case BF16 -> DType.BF16;
-            default -> DType.F32;
-        };
-        return new TensorView(name, dtype, shape(t), weights.load(t, rowOrder), t.source());
+        return new TensorView(name, t.dtype(), shape(t), weights.load(t, rowOrder), t.source());
     }
 
     private static long[] shape(GgufTensor t) {

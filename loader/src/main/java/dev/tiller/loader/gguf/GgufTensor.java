@@ -1,5 +1,7 @@
 package dev.tiller.loader.gguf;
 
+import dev.tiller.loader.DType;
+import dev.tiller.loader.TensorView;
 import dev.tiller.loader.TillerException;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
@@ -31,14 +33,17 @@ public record GgufTensor(String name, long[] dims, GgufType type, MemorySegment 
 
     /** All elements as float32, innermost dimension contiguous; a type that is not readable is refused. */
     public float[] toFloats() {
-        requireReadable();
         long n = elements();
         if (n > Integer.MAX_VALUE - 8) {
             throw new TillerException(describe() + ": expected fewer than 2^31 elements, found " + n);
         }
-        float[] out = new float[(int) n];
-        new Dequantiser(this).run(0, n, MemorySegment.ofArray(out), 0);
-        return out;
+        return new TensorView(name, dtype(), new long[] {n}, data, source).toFloats();
+    }
+
+    /** The type of the elements by the loader's name; a type that is not readable is refused. */
+    DType dtype() {
+        requireReadable();
+        return DType.valueOf(type.name());
     }
 
     /** Refuses a type whose values cannot be read, naming those that can. */

@@ -14,6 +14,7 @@ import dev.tiller.loader.TensorView;
 import dev.tiller.loader.TillerException;
 import dev.tiller.loader.tokenizer.GgufVocabulary;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -86,6 +87,30 @@ class GgufModelTest {
             assertRows(model, "model.layers.1.self_attn.q_proj.weight", 100, 102, 101, 103, 104, 106, 105, 107);
             assertRows(model, "model.layers.0.self_attn.k_proj.weight", 0, 2, 1, 3);
             assertRows(model, "model.layers.0.self_attn.v_proj.weight", 0, 1, 2, 3);
+        }
+    }
+
+    /** Blocks keep their type; where the row order stays, they are the bytes of the file itself. */
+    @Test
+    void blocksStayAsTheyAreStored() {
+        try (GgufModel model = GgufModel.open(TinyLlama.model().write(folder));
+                Gguf file = Gguf.open(model.path())) {
+            TensorView v = model.find("model.layers.1.self_attn.v_proj.weight").orElseThrow();
+            assertEquals(DType.Q8_0, v.dtype());
+            assertTrue(v.data().isMapped());
+            assertArrayEquals(bytes(file, "blk.1.attn_v.weight"), v.data().toArray(ValueLayout.JAVA_BYTE));
+            assertRows(model, v.name(), 100, 101, 102, 103);
+            TensorView q = model.find("model.layers.1.self_attn.q_proj.weight").orElseThrow();
+            assertEquals(DType.Q8_0, q.dtype());
+            assertFalse(q.data().isMapped());
+            byte[] stored = bytes(file, "blk.1.attn_q.weight");
+            int[] order = {0, 2, 1, 3, 4, 6, 5, 7};
+            for (int r = 0; r < order.length; r++) {
+                assertArrayEquals(
+                        Arrays.copyOfRange(stored, order[r] * 34, order[r] * 34 + 34),
+                        q.data().asSlice(r * 34L, 34).toArray(ValueLayout.JAVA_BYTE),
+                        "row " + r);
+            }
         }
     }
 
@@ -224,6 +249,10 @@ class GgufModelTest {
 
     private static long[] shape(GgufModel model, String name) {
         return model.find(name).orElseThrow().shape();
+    }
+
+    private static byte[] bytes(Gguf file, String name) {
+        return file.tensor(name).orElseThrow().data().toArray(ValueLayout.JAVA_BYTE);
     }
 
     private static float[] values(GgufModel model, String name) {

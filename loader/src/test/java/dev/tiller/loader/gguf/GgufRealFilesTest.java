@@ -8,6 +8,8 @@ import dev.tiller.loader.Safetensors;
 import dev.tiller.loader.SharedFiles;
 import dev.tiller.loader.TensorView;
 import dev.tiller.loader.tokenizer.GgufVocabulary;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.security.MessageDigest;
@@ -36,7 +38,10 @@ class GgufRealFilesTest {
             for (String name : new TreeSet<>(model.tensorNames())) {
                 TensorView view = model.find(name).orElseThrow();
                 MessageDigest one = MessageDigest.getInstance("SHA-256");
-                one.update(view.data().asByteBuffer());
+                float[] values = view.toFloats();
+                ByteBuffer bytes = ByteBuffer.allocate(4 * values.length).order(ByteOrder.LITTLE_ENDIAN);
+                bytes.asFloatBuffer().put(values);
+                one.update(bytes);
                 String shape = Arrays.toString(view.shape()).replace(" ", "");
                 String line = name + " " + shape + " " + HexFormat.of().formatHex(one.digest()) + "\n";
                 all.update(line.getBytes(StandardCharsets.UTF_8));

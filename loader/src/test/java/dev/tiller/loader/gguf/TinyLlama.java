@@ -38,7 +38,7 @@ final class TinyLlama {
                 .string("tokenizer.chat_template", "{{ messages }}");
     }
 
-    /** Adds the weights; queries of block 1 in Q8_0, everything else in F32. */
+    /** Adds the weights; queries and values of block 1 in Q8_0, everything else in F32. */
     static GgufBytes weights(GgufBytes out) {
         out.tensor("token_embd.weight", 0, rows(6, 0), HIDDEN, 6);
         out.tensor("output_norm.weight", 0, rows(1, 1), HIDDEN);
@@ -52,7 +52,11 @@ final class TinyLlama {
                 out.tensor(p + "attn_q.weight", 8, eightBitRows(8, first), HIDDEN, 8);
             }
             out.tensor(p + "attn_k.weight", 0, rows(4, first), HIDDEN, 4);
-            out.tensor(p + "attn_v.weight", 0, rows(4, first), HIDDEN, 4);
+            if (b == 0) {
+                out.tensor(p + "attn_v.weight", 0, rows(4, first), HIDDEN, 4);
+            } else {
+                out.tensor(p + "attn_v.weight", 8, eightBitRows(4, first), HIDDEN, 4);
+            }
             out.tensor(p + "attn_output.weight", 0, new byte[8 * HIDDEN * 4], 8, HIDDEN);
             out.tensor(p + "ffn_norm.weight", 0, rows(1, 1), HIDDEN);
             out.tensor(p + "ffn_gate.weight", 0, rows(32, first), HIDDEN, 32);

@@ -77,6 +77,7 @@ public final class Main implements Runnable {
                 new ExtractCommand(console),
                 new InspectCommand(console),
                 new ActivationsCommand(console),
+                new PerplexityCommand(console),
                 new TokenizeCommand(console),
                 new RenderCommand(console))) {
             line.addSubcommand(command);

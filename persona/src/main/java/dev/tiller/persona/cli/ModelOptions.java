@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.stream.Collectors;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
@@ -42,7 +43,8 @@ public final class ModelOptions {
             names = "--weights",
             paramLabel = "FORMAT",
             converter = Weights.class,
-            description = "Weights in memory: f32, bf16 or f16 (default: as stored).")
+            description = "Weights in memory: f32, bf16, f16, q8 or q4; with q4 the embedding table and the head are q8"
+                    + " (default: as stored).")
     private WeightFormat weights;
 
     @Option(
@@ -131,16 +133,26 @@ public final class ModelOptions {
     static final class Weights implements ITypeConverter<WeightFormat> {
         @Override
         public WeightFormat convert(String value) {
-            StringBuilder accepted = new StringBuilder();
-            for (WeightFormat format : WeightFormat.values()) {
-                if (format.name().equalsIgnoreCase(value)) {
-                    return format;
-                }
-                accepted.append(accepted.isEmpty() ? "" : ", ")
-                        .append(format.name().toLowerCase(Locale.ROOT));
-            }
-            throw new TypeConversionException("unknown format \"" + value + "\"; accepted: " + accepted);
+            return format(value, List.of(WeightFormat.values()));
         }
+    }
+
+    /** A format that inputs of matmuls can have. */
+    public static final class Operand implements ITypeConverter<WeightFormat> {
+        @Override
+        public WeightFormat convert(String value) {
+            return format(value, WeightFormat.PLAIN);
+        }
+    }
+
+    private static WeightFormat format(String value, List<WeightFormat> accepted) {
+        return accepted.stream()
+                .filter(f -> f.name().equalsIgnoreCase(value))
+                .findFirst()
+                .orElseThrow(() -> new TypeConversionException("unknown format \"" + value + "\"; accepted: "
+                        + accepted.stream()
+                                .map(f -> f.name().toLowerCase(Locale.ROOT))
+                                .collect(Collectors.joining(", "))));
     }
 
     /** A whole number of at least 1. */

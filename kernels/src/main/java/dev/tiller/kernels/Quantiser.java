@@ -1,0 +1,84 @@
+package dev.tiller.kernels;
+
+import dev.tiller.loader.DType;
+import dev.tiller.loader.TensorView;
+
+/**
+ * Makes the blocks of {@link WeightFormat#Q8} and {@link WeightFormat#Q4} from numbers. Scales and minima are rounded to
+ * 16-bit floats; one that is not finite after that comes from numbers that do not fit, which is for the caller to refuse.
+ */
+final class Quantiser {
+    private static final float SMALLEST_NORMAL_F16 = 0x1p-14f;
+
+    private Quantiser() {}
+
+    /** True if a tensor stores such blocks, so that they are taken over as they are. */
+    static boolean stores(TensorView tensor, WeightFormat format) {
+        return switch (format) {
+            case Q8 -> tensor.dtype() == DType.Q8_0;
+            case Q4 -> tensor.dtype() == DType.Q4_0 || tensor.dtype() == DType.Q4_1;
+            default -> false;
+        };
+    }
+
+    /** One row of numbers as blocks; parameters as in {@link WeightRows#blocks}. */
+    static void quantise(
+            WeightFormat format, float[] row, byte[] codes, int at, float[] scales, float[] minima, int blockAt) {
+        for (int from = 0; from < row.length; from += WeightFormat.BLOCK) {
+            int to = Math.min(row.length, from + WeightFormat.BLOCK);
+            int block = blockAt + from / WeightFormat.BLOCK;
+            if (format == WeightFormat.Q8) {
+                scales[block] = eightBits(row, from, to, codes, at);
+            } else {
+                fourBits(row, from, to, codes, at, scales, minima, block);
+            }
+        }
+    }
+
+    /** Returns the scale. */
+    private static float eightBits(float[] row, int from, int to, byte[] codes, int at) {
+        float largest = 0;
+        for (int i = from; i < to; i++) {
+            largest = Math.max(largest, Math.abs(row[i])); // not-a-number stays
+        }
+        float exact = largest / 127;
+        float scale = toF16(exact);
+        // As in ggml codes are those of the scale before its rounding. That is next to nothing as long as the rounded one
+        // has its 11 bits; smaller ones have fewer.
+        float per = scale == 0 ? 0 : 1 / (scale < SMALLEST_NORMAL_F16 ? scale : exact);
+        for (int i = from; i < to; i++) {
+            float code = row[i] * per;
+            int magnitude = Math.min(127, nearest(Math.abs(code)));
+            codes[at + i] = (byte) (code < 0 ? -magnitude : magnitude);
+        }
+        return scale;
+    }
+
+    private static void fourBits(
+            float[] row, int from, int to, byte[] codes, int at, float[] scales, float[] minima, int block) {
+        float least = row[from];
+        float largest = row[from];
+        for (int i = from; i < to; i++) {
+            least = Math.min(least, row[i]);
+            largest = Math.max(largest, row[i]);
+        }
+        float minimum = toF16(least);
+        float scale = toF16((largest - least) / 15);
+        float per = scale == 0 ? 0 : 1 / scale;
+        for (int i = from; i < to; i++) {
+            codes[at + i] = (byte) Math.clamp(nearest(Math.max(0, (row[i] - minimum) * per)), 0, 15);
+        }
+        scales[block] = scale;
+        minima[block] = minimum;
+    }
+
+    /** The whole number nearest to one that is not negative, the larger of two. */
+    private static int nearest(float value) {
+        int below = (int) value;
+        return value - below >= 0.5f ? below + 1 : below;
+    }
+
+    private static float toF16(float value) {
+        return Float.float16ToFloat(Float.floatToFloat16(value));
+    }
+}
