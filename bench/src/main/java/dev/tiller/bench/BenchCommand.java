@@ -1,6 +1,7 @@
 package dev.tiller.bench;
 
 import dev.tiller.engine.Model;
+import dev.tiller.kernels.Threads;
 import dev.tiller.persona.cli.Console;
 import dev.tiller.persona.cli.ModelOptions;
 import java.util.ArrayList;
@@ -109,7 +110,7 @@ final class BenchCommand implements Callable<Integer> {
         command.addAll(List.of("--model", options.path().toString(), "--prompt", number.apply(prompt)));
         command.addAll(List.of("--context", number.apply(Rates.CONTEXT), "--decode", number.apply(decode)));
         command.addAll(List.of("--batch", number.apply(batch), "--threads"));
-        command.add(number.apply(threads > 0 ? threads : Runtime.getRuntime().availableProcessors()));
+        command.add(number.apply(Threads.of(threads).count()));
         options.note(console, "starting " + String.join(" ", command));
         return new Peer(command);
     }

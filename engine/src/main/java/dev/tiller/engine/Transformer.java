@@ -23,6 +23,8 @@ final class Transformer {
     private final RopeTables rope;
     private final StepEdits edits;
     private final WeightFormat operand;
+    private final ModuleOutput[] attentionOutputs;
+    private final ModuleOutput[] mlpOutputs;
     private Scratch scratch;
     private Buffer logits;
     private Buffer selected;
@@ -47,15 +49,21 @@ final class Transformer {
         this.rope = new RopeTables(spec.rope(), spec.maxPositions());
         this.operand = backend.operandFormat(weights.operandFormat());
         this.edits = new StepEdits(backend, spec.blocks(), spec.width());
+        this.attentionOutputs = new ModuleOutput[spec.blocks()];
+        this.mlpOutputs = new ModuleOutput[spec.blocks()];
         this.scratch = scratch(64);
     }
 
     /**
-     * Runs the rows of a step through the model.
+     * Runs the rows of a step through the model. This is where an interrupt of the thread ends a run, before anything of
+     * the step is computed; the thread stays interrupted.
      *
      * @return logits [outputs, V] of the rows that asked for them, in order; valid until the next call; null if none
      */
     Buffer forward(Step step, Taps taps) {
+        if (Thread.currentThread().isInterrupted()) {
+            throw new StoppedException();
+        }
         int rows = step.size();
         if (rows > scratch.rows) {
             scratch = scratch(Math.max(rows, 2 * scratch.rows));
@@ -81,13 +89,13 @@ final class Transformer {
             Weights.Block w = weights.blocks().get(b);
             attention(s, w, where, angles, b);
             EditTable mid = edits.at(Site.RESID_MID, b);
-            ModuleOutput attention = output(s.delta, b, Site.ATTN_OUT, Site.ATTN_WRITE);
+            ModuleOutput attention = output(attentionOutputs, s.delta, b, Site.ATTN_OUT, Site.ATTN_WRITE);
             backend.site(s.x, attention, rows, mid, SiteTaps.NONE, EditTable.NONE, w.mlpNorm(), s.normed);
             mlp(s, w, rows);
             EditTable post = edits.at(Site.RESID_POST, b);
             boolean last = b + 1 == spec.blocks();
             EditTable next = last ? EditTable.NONE : edits.at(Site.RESID_PRE, b + 1);
-            ModuleOutput mlp = output(s.delta, b, Site.MLP_OUT, Site.MLP_WRITE);
+            ModuleOutput mlp = output(mlpOutputs, s.delta, b, Site.MLP_OUT, Site.MLP_WRITE);
             normed = last ? s.finalNormed : s.normed;
             backend.site(s.x, mlp, rows, post, taps.level(b + 1), next, normBefore(b + 1), normed);
         }
@@ -110,8 +118,16 @@ final class Transformer {
         backend.matmul(s.act, rows, w.down(), w.downBias(), s.delta);
     }
 
-    private ModuleOutput output(Buffer delta, int block, Site out, Site write) {
-        return new ModuleOutput(delta, edits.at(out, block), null, edits.at(write, block));
+    /** Made anew only when the edits have changed. */
+    private ModuleOutput output(ModuleOutput[] known, Buffer delta, int block, Site out, Site write) {
+        EditTable edited = edits.at(out, block);
+        EditTable written = edits.at(write, block);
+        ModuleOutput m = known[block];
+        if (m == null || m.values() != delta || m.edits() != edited || m.writeEdits() != written) {
+            m = new ModuleOutput(delta, edited, null, written);
+            known[block] = m;
+        }
+        return m;
     }
 
     private Norm normBefore(int block) {

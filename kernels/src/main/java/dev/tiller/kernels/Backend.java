@@ -17,7 +17,7 @@ import java.util.List;
  * are refused with {@link IllegalArgumentException}, before anything is written.
  */
 public interface Backend extends AutoCloseable {
-    /** One line for people, e.g. "simd, 512-bit vectors, 2 threads (widest this processor prefers)". */
+    /** One line for people, e.g. "simd, 512-bit vectors (the widest this processor prefers), 2 threads (asked for)". */
     String description();
 
     /** A new zeroed buffer. */

@@ -15,11 +15,11 @@ public final class Backends {
      *
      * @param name scalar, simd, cuda, or auto: cuda where there is a GPU, else simd where vectors can be used, else scalar,
      *     with the reasons in its description
-     * @param threads worker threads, 0 for as many as there are processors; only simd has more than one
+     * @param threads worker threads, 0 for one per physical core; only simd has more than one
      */
     public static Backend open(String name, int threads) {
         if (threads < 0) {
-            throw new TillerException("expected 0 (as many as processors) or more threads, found " + threads);
+            throw new TillerException("expected 0 (one per physical core) or more threads, found " + threads);
         }
         switch (name) {
             case "scalar":
@@ -55,7 +55,8 @@ public final class Backends {
     }
 
     private static Backend simd(int threads, String note) {
-        return new SimdBackend(threads == 0 ? Runtime.getRuntime().availableProcessors() : threads, note);
+        SimdBackend.checkVectors();
+        return new SimdBackend(Threads.of(threads), note);
     }
 
     /** Why the SIMD backend cannot be used, or null if it can. */

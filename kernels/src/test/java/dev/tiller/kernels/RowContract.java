@@ -221,6 +221,37 @@ interface RowContract {
         }
     }
 
+    /** As wide as a vocabulary: the largest may be in any part of the row, and again in a later one. */
+    @Test
+    default void argmaxOfWideRows() {
+        for (int seed = 0; seed < 12; seed++) {
+            try (Duo duo = new Duo(open(), seed)) {
+                int n = duo.pick(8191, 8192, 8193, 16384, 24577);
+                float[] values = new float[3 * n];
+                for (int i = 0; i < values.length; i++) {
+                    values[i] = duo.random.nextFloat();
+                }
+                int[] expected = new int[3];
+                for (int t = 0; t < 3; t++) {
+                    expected[t] = duo.random.nextInt(n);
+                    values[t * n + expected[t]] = 1;
+                    values[t * n + expected[t] + duo.random.nextInt(n - expected[t])] = 1;
+                    values[t * n + duo.random.nextInt(expected[t] + 1)] = Float.NaN;
+                    values[t * n + expected[t]] = 1;
+                }
+                Arrays.fill(values, 2 * n, 3 * n, seed % 2 == 0 ? Float.NaN : Float.NEGATIVE_INFINITY);
+                if (seed % 3 > 0) {
+                    values[2 * n + expected[2]] = -5;
+                } else {
+                    expected[2] = 0; // nothing is larger than the others
+                }
+                int[] found = new int[3];
+                duo.b[0].argmax(duo.b[0].buffer(3, n, values), 3, found);
+                assertArrayEquals(expected, found, "width " + n + ", " + duo.name);
+            }
+        }
+    }
+
     @Test
     default void buffersAreZeroedWrittenReadAndCleared() {
         try (Duo duo = new Duo(open(), 8)) {

@@ -33,7 +33,7 @@ final class LabOptions {
             names = "--threads",
             paramLabel = "N",
             converter = ModelOptions.Positive.class,
-            description = "Worker threads on the CPU (default: all processors).")
+            description = "Worker threads on the CPU (default: one per physical core).")
     Integer threads;
 
     @Option(

@@ -1,6 +1,11 @@
 package dev.tiller.kernels.cpu;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteOrder;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.stream.Stream;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorShuffle;
@@ -24,6 +29,32 @@ final class Lanes {
     static final ByteOrder LE = ByteOrder.LITTLE_ENDIAN;
 
     private Lanes() {}
+
+    /** Why vectors have this width, in a few words. */
+    static String reason() {
+        return reason(BITS, PREFERRED_BITS, PREFERRED_BITS == 256 ? Path.of("/proc/cpuinfo") : null);
+    }
+
+    /** @param cpuinfo tells whether the processor has wider ones; null if that does not matter */
+    static String reason(int bits, int preferred, Path cpuinfo) {
+        if (bits > preferred) {
+            return "SLOW: set by -D" + PROPERTY + ", this processor has " + preferred;
+        }
+        if (bits < preferred) {
+            return "set by -D" + PROPERTY + ", this processor prefers " + preferred;
+        }
+        return cpuinfo != null && has512(cpuinfo)
+                ? "what Java prefers on this processor, although it has 512"
+                : "the widest this processor prefers";
+    }
+
+    private static boolean has512(Path cpuinfo) {
+        try (Stream<String> lines = Files.lines(cpuinfo)) {
+            return lines.anyMatch(line -> line.startsWith("flags") && line.contains(" avx512f"));
+        } catch (IOException | UncheckedIOException e) {
+            return false; // not Linux
+        }
+    }
 
     private static final VectorShuffle<Float> BY_8 = rotate(8);
     private static final VectorShuffle<Float> BY_4 = rotate(4);

@@ -16,6 +16,7 @@ import dev.tiller.kernels.Norm;
 import dev.tiller.kernels.RopeTable;
 import dev.tiller.kernels.Rows;
 import dev.tiller.kernels.SiteTaps;
+import dev.tiller.kernels.Threads;
 import dev.tiller.kernels.WeightFormat;
 import dev.tiller.kernels.WeightRows;
 import dev.tiller.loader.TensorView;
@@ -27,6 +28,7 @@ import java.util.List;
  * heap. Sums are float32 and run in an order that depends neither on the other rows of a call nor on the threads.
  */
 public final class SimdBackend extends HeapBackend {
+    private final String threads;
     private final String note;
     private final WorkerPool pool;
     private final Arena weights = Arena.ofShared();
@@ -37,24 +39,42 @@ public final class SimdBackend extends HeapBackend {
     private final RowTasks.Embed embed = new RowTasks.Embed();
     private final RowTasks.Rope rope = new RowTasks.Rope();
     private final RowTasks.Append append = new RowTasks.Append();
+    private final WorkerPool.Task prepare = (from, to, worker) -> {
+        for (int t = from; t < to; t++) {
+            rope.run(t, t + 1, worker);
+            append.run(t, t + 1, worker);
+        }
+    };
     private final RowTasks.Gated gated;
+    private final ArgmaxTask argmax;
 
     /** Starts {@code threads - 1} worker threads. */
     public SimdBackend(int threads) {
-        this(threads, "");
+        this(new Threads(threads, "asked for"), "");
     }
 
     /** @param note what the description is to say at its end */
-    public SimdBackend(int threads, String note) {
+    public SimdBackend(Threads chosen, String note) {
+        int threads = chosen.count();
         if (threads < 1) {
             throw new IllegalArgumentException("expected at least 1 thread, found " + threads);
         }
+        this.threads = chosen.toString();
         this.note = note;
         this.pool = new WorkerPool(threads);
         this.matmul = new MatmulTask(pool);
         this.attention = new AttentionTask(pool);
         this.site = new SiteTask(pool);
         this.gated = new RowTasks.Gated(threads);
+        this.argmax = new ArgmaxTask(pool);
+    }
+
+    /**
+     * Looks in the background whether this Java machine makes vector instructions of vectors, and says so on standard
+     * error if it does not; once, however often it is called.
+     */
+    public static void checkVectors() {
+        VectorCheck.start();
     }
 
     /** The width in bits of the vectors in this JVM. */
@@ -69,10 +89,7 @@ public final class SimdBackend extends HeapBackend {
 
     @Override
     public String description() {
-        String reason = Lanes.BITS == Lanes.PREFERRED_BITS
-                ? "the widest this processor prefers"
-                : "set by -D" + Lanes.PROPERTY + ", this processor prefers " + Lanes.PREFERRED_BITS;
-        return "simd, " + Lanes.BITS + "-bit vectors, " + pool.threads() + " threads (" + reason + ")" + note;
+        return "simd, " + Lanes.BITS + "-bit vectors (" + Lanes.reason() + "), " + threads + note;
     }
 
     @Override
@@ -116,6 +133,11 @@ public final class SimdBackend extends HeapBackend {
 
     @Override
     public void rope(Buffer x, Rows rows, int column, int heads, int headDim, RopeTable table) {
+        setRope(x, rows, column, heads, headDim, table);
+        pool.run(rope, rows.count(), RowTasks.portion(2 * heads * headDim));
+    }
+
+    private void setRope(Buffer x, Rows rows, int column, int heads, int headDim, RopeTable table) {
         Arguments.rope(this, x, rows, column, heads, headDim, table);
         rope.x = array(x);
         rope.columns = x.columns();
@@ -124,11 +146,15 @@ public final class SimdBackend extends HeapBackend {
         rope.heads = heads;
         rope.headDim = headDim;
         rope.table = table;
-        pool.run(rope, rows.count(), RowTasks.portion(2 * heads * headDim));
     }
 
     @Override
     public void appendKv(Buffer x, Rows rows, int kColumn, int vColumn, KvPages kv, int block) {
+        setAppend(x, rows, kColumn, vColumn, kv, block);
+        pool.run(append, rows.count(), RowTasks.portion(8 * append.kv.kvHeads() * append.kv.headDim()));
+    }
+
+    private void setAppend(Buffer x, Rows rows, int kColumn, int vColumn, KvPages kv, int block) {
         Arguments.appendKv(this, x, rows, kColumn, vColumn, kv, block);
         append.x = array(x);
         append.columns = x.columns();
@@ -137,7 +163,16 @@ public final class SimdBackend extends HeapBackend {
         append.vColumn = vColumn;
         append.kv = (HeapKvPages) kv;
         append.block = block;
-        pool.run(append, rows.count(), RowTasks.portion(8 * append.kv.kvHeads() * append.kv.headDim()));
+    }
+
+    /** In one go: a row is rotated and stored while it is at hand. */
+    @Override
+    public void prepareAttention(Buffer qkv, Rows rows, AttentionSpec spec, RopeTable table, KvPages kv, int block) {
+        int k = spec.headDim();
+        int keys = spec.heads() * k;
+        setRope(qkv, rows, 0, spec.heads() + spec.kvHeads(), k, table);
+        setAppend(qkv, rows, keys, keys + spec.kvHeads() * k, kv, block);
+        pool.run(prepare, rows.count(), RowTasks.portion(4 * qkv.columns()));
     }
 
     @Override
@@ -173,9 +208,7 @@ public final class SimdBackend extends HeapBackend {
     @Override
     public void argmax(Buffer x, int rows, int[] out) {
         Arguments.argmax(this, x, rows, out);
-        for (int t = 0; t < rows; t++) {
-            out[t] = RowKernels.argmax(array(x), t * x.columns(), x.columns());
-        }
+        argmax.run(array(x), x.columns(), rows, out);
     }
 
     @Override

@@ -2,6 +2,7 @@ package dev.tiller.kernels.lab;
 
 import dev.tiller.kernels.Backend;
 import dev.tiller.kernels.Backends;
+import dev.tiller.kernels.Threads;
 import dev.tiller.kernels.WeightFormat;
 import dev.tiller.kernels.cpu.Ceilings;
 import dev.tiller.kernels.cuda.CudaBackend;
@@ -99,7 +100,7 @@ public final class Contenders implements AutoCloseable {
                     : "copying memory, read and written; a product of 8192 x 8192 by cuBLAS";
             return new Ceiling(measured[0], measured[1], how);
         }
-        int workers = threads == 0 ? Runtime.getRuntime().availableProcessors() : threads;
+        int workers = Threads.of(threads).count();
         try (Ceilings measured = new Ceilings(name.equals("scalar") ? 1 : workers, MEMORY)) {
             return new Ceiling(
                     measured.bytesPerSecond(),

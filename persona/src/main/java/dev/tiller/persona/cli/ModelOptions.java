@@ -36,7 +36,7 @@ public final class ModelOptions {
             names = "--threads",
             paramLabel = "N",
             converter = Positive.class,
-            description = "Worker threads (default: all processors).")
+            description = "Worker threads (default: one per physical core).")
     private Integer threads;
 
     @Option(
