@@ -139,7 +139,8 @@ class PerplexityTest {
         try (Model m = simd(MICROWORLD, weights)) {
             for (String line : dialogues) {
                 List<Message> messages = new ArrayList<>();
-                for (JsonElement e : Json.parse(line, "dialogue").getAsJsonObject().getAsJsonArray("messages")) {
+                for (JsonElement e :
+                        Json.parse(line, "dialogue").getAsJsonObject().getAsJsonArray("messages")) {
                     JsonObject o = e.getAsJsonObject();
                     messages.add(new Message(
                             o.get("role").getAsString(), o.get("content").getAsString()));
@@ -147,7 +148,8 @@ class PerplexityTest {
                 String answer = messages.removeLast().content();
                 int[] prompt = m.chat(messages);
                 int[] ids = IntStream.concat(
-                                Arrays.stream(prompt), Arrays.stream(m.tokenizer().encode(answer, false)))
+                                Arrays.stream(prompt),
+                                Arrays.stream(m.tokenizer().encode(answer, false)))
                         .toArray();
                 sum -= byHand(m, ids, prompt.length, ids.length);
                 count += ids.length - prompt.length;

@@ -62,7 +62,8 @@ interface BlockContract {
                     assertEquals(format, w.format());
                     duo.b[i].matmul(x[i], rows, w, bias[i], out[i]);
                 });
-                // As for other formats; but sums of codes that are shifted to be positive, and minima, are up to four times
+                // As for other formats; but sums of codes that are shifted to be positive, and minima, are up to four
+                // times
                 // the numbers that they stand for.
                 double unit = (4 + Math.sqrt(k)) * Duo.EPS * 4;
                 duo.close(rows + "x" + k + "x" + n + " as " + format, out, unit, 4 * Math.sqrt(k));
@@ -215,8 +216,8 @@ interface BlockContract {
 
     private static void refuses(Backend b, WeightFormat format, TensorView w, String what) {
         TensorView sound = Duo.tensor(DType.F32, 70, w.columns(), new float[70 * w.columns()]);
-        TillerException e = assertThrows(
-                TillerException.class, () -> b.matrix(List.of(sound, w), format), what + " as " + format);
+        TillerException e =
+                assertThrows(TillerException.class, () -> b.matrix(List.of(sound, w), format), what + " as " + format);
         assertTrue(e.getMessage().contains(what), e.getMessage());
     }
 

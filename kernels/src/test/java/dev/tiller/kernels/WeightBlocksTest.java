@@ -39,8 +39,8 @@ class WeightBlocksTest {
     }
 
     private static Gguf reference() throws URISyntaxException {
-        return Gguf.open(
-                Path.of(WeightBlocksTest.class.getResource("/quantised/quantised.gguf").toURI()));
+        return Gguf.open(Path.of(
+                WeightBlocksTest.class.getResource("/quantised/quantised.gguf").toURI()));
     }
 
     private static TensorView view(Gguf file, String name, DType type) {
@@ -101,7 +101,8 @@ class WeightBlocksTest {
                 int at = b * type.blockBytes();
                 float scale = f16(bytes, at);
                 assertEquals(scale, found.scales[b]);
-                assertEquals(type == DType.Q8_0 ? 0 : type == DType.Q4_0 ? -8 * scale : f16(bytes, at + 2), found.minima[b]);
+                assertEquals(
+                        type == DType.Q8_0 ? 0 : type == DType.Q4_0 ? -8 * scale : f16(bytes, at + 2), found.minima[b]);
                 int codes = at + type.blockBytes() - (type == DType.Q8_0 ? 32 : 16);
                 for (int i = 0; i < 32; i++) {
                     int expected = type == DType.Q8_0
@@ -194,7 +195,8 @@ class WeightBlocksTest {
         assertThrows(IllegalArgumentException.class, () -> rows.blocks(0, new byte[64], 0, new float[2], null, 0));
         WeightRows blocks = new WeightRows(List.of(w), WeightFormat.Q8);
         assertThrows(
-                IllegalArgumentException.class, () -> blocks.row(0, new float[64], MemorySegment.ofArray(new byte[256]), 0));
+                IllegalArgumentException.class,
+                () -> blocks.row(0, new float[64], MemorySegment.ofArray(new byte[256]), 0));
         blocks.blocks(0, new byte[64], 0, new float[2], null, 0);
     }
 }

@@ -118,8 +118,8 @@ public enum DType {
     /** The type that safetensors files call so; an unknown one is refused with an error that lists those known. */
     public static DType parse(String name) {
         return find(name)
-                .orElseThrow(() -> new TillerException(
-                        "unknown dtype \"" + name + "\", expected one of " + SAFETENSORS));
+                .orElseThrow(
+                        () -> new TillerException("unknown dtype \"" + name + "\", expected one of " + SAFETENSORS));
     }
 
     /**

@@ -96,8 +96,8 @@ record SafetensorsHeader(List<Entry> tensors, Map<String, String> metadata) {
     private static DType dtype(StrictJson json) throws IOException {
         String name = json.string();
         return DType.find(name)
-                .orElseThrow(() -> json.error("unknown dtype " + Messages.quote(name) + ", expected one of "
-                        + DType.SAFETENSORS));
+                .orElseThrow(() ->
+                        json.error("unknown dtype " + Messages.quote(name) + ", expected one of " + DType.SAFETENSORS));
     }
 
     private static long[] counts(StrictJson json, int most) throws IOException {

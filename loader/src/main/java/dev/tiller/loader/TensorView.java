@@ -62,8 +62,7 @@ public record TensorView(String name, DType dtype, long[] shape, MemorySegment d
      * @param scales one per block, from {@code blockAt} on
      * @param minima one per block: what is added to scale times code; left alone for Q8_0, for which it may be null
      */
-    public void copyBlocks(
-            long first, int count, byte[] codes, int at, float[] scales, float[] minima, int blockAt) {
+    public void copyBlocks(long first, int count, byte[] codes, int at, float[] scales, float[] minima, int blockAt) {
         if (!dtype.isBlocks()) {
             throw new IllegalArgumentException("expected a tensor of blocks, found " + describe());
         }

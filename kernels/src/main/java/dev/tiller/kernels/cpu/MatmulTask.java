@@ -1,133 +1,140 @@
 package dev.tiller.kernels.cpu;
 
-import static dev.tiller.kernels.cpu.PanelMatrix.PANEL;
-
-import dev.tiller.kernels.WeightFormat;
-
 /**
- * out = x w^T + bias. A unit is one panel of weights times a block of rows; blocks are small enough for their part of x
- * to stay in the second-level cache while the panels pass by.
+ * out = x w^T + bias. With few rows of x a unit is a range of panels, so that each thread reads long streams; with more a
+ * unit is one panel times a block of rows, small enough for its part of x to stay in the second-level cache while the
+ * panels pass by.
  */
 final class MatmulTask implements WorkerPool.Task {
-    /** Rows of a block, a multiple of the largest tile. */
-    private static final int BLOCK = 96;
+    /** Rows of a block, at most. */
+    private static final int BLOCK = 192;
 
-    /**
-     * Up to this many rows a panel is read from memory for so little arithmetic that two rows go first: their loop is
-     * short, so more of its loads are under way at a time, and it leaves the panel in the cache for the larger tiles.
-     */
-    private static final int FEW = 24;
+    /** What the rows of a block are a multiple of: the largest tile. */
+    private static final int TILE = 8;
+
+    /** Bytes of a range of panels, at least, unless each thread would get less than two. */
+    private static final long RANGE = 1 << 20;
 
     /** Multiply-adds that are worth handing to another thread, about a microsecond. */
     private static final long WORTH = 40_000;
 
     private final WorkerPool pool;
+    private final WorkerPool.Task prepare = this::prepare;
+
+    /** Memory of each thread: sums of an incomplete panel, and what the panels ask for. */
     private final float[][] edge;
+
+    private final float[][] scratch;
+    private float[] prepared = new float[0];
     private PanelMatrix w;
-    private WeightFormat format;
+    private Panels panels;
     private float[] x;
     private float[] bias;
     private float[] out;
     private int rows;
+    private int count;
+    private boolean few;
+
+    /** Rows of a block, or number of ranges. */
+    private int cut;
 
     MatmulTask(WorkerPool pool) {
         this.pool = pool;
-        this.edge = new float[pool.threads()][BLOCK * PANEL];
+        this.edge = new float[pool.threads()][0];
+        this.scratch = new float[pool.threads()][0];
     }
 
     void run(float[] x, int rows, PanelMatrix w, float[] bias, float[] out) {
         this.w = w;
-        this.format = w.storage();
+        this.panels = w.panels;
         this.x = x;
         this.rows = rows;
         this.bias = bias;
         this.out = out;
-        long cost = (long) Math.min(rows, BLOCK) * w.columns() * PANEL;
-        int units = Math.multiplyExact(w.panels(), Math.ceilDiv(rows, BLOCK));
+        for (int i = 0; i < edge.length; i++) {
+            edge[i] = atLeast(BLOCK * panels.width, edge[i]);
+            scratch[i] = atLeast(panels.scratch(rows), scratch[i]);
+        }
+        int floats = panels.prepared(rows);
+        if (floats > 0) {
+            prepared = atLeast(Math.multiplyExact(rows, floats), prepared);
+            pool.run(prepare, rows, RowTasks.portion(floats));
+        }
+        count = panels.count(w.rows());
+        few = rows <= panels.few();
+        int units;
+        long cost;
+        if (few) {
+            long ranges = Math.max(w.bytes() / RANGE, 2 * pool.threads());
+            units = (int) Math.min(ranges, count);
+            cut = units;
+            cost = (long) rows * w.columns() * w.rows() / units;
+        } else {
+            int blocks = Math.ceilDiv(rows, BLOCK);
+            cut = Math.ceilDiv(Math.ceilDiv(rows, blocks), TILE) * TILE;
+            units = Math.multiplyExact(count, Math.ceilDiv(rows, cut));
+            cost = (long) Math.min(rows, cut) * w.columns() * panels.width;
+        }
         pool.run(this, units, (int) Math.min(units, Math.max(1, WORTH / Math.max(1, cost))));
+    }
+
+    private static float[] atLeast(int floats, float[] memory) {
+        return memory.length >= floats ? memory : new float[floats];
+    }
+
+    private void prepare(int from, int to, int worker) {
+        int floats = panels.prepared(rows);
+        for (int t = from; t < to; t++) {
+            panels.prepare(x, t * w.columns(), prepared, t * floats, rows);
+        }
     }
 
     @Override
     public void run(int from, int to, int worker) {
-        int panels = w.panels();
+        if (few) {
+            range((int) ((long) count * from / cut), (int) ((long) count * to / cut), worker);
+            return;
+        }
         for (int u = from; u < to; u++) {
-            int first = u / panels * BLOCK;
-            panel(u % panels, first, Math.min(rows, first + BLOCK) - 1, edge[worker]);
+            int first = u / count * cut;
+            panel(u % count, first, Math.min(rows, first + cut) - 1, worker);
+        }
+    }
+
+    /** Panels {@code from} to {@code to - 1} times all rows. */
+    private void range(int from, int to, int worker) {
+        int whole = Math.min(to, w.rows() / panels.width);
+        if (whole > from) {
+            panels.multiplyFew(w.data, from, whole, x, prepared, rows, out, w.rows(), scratch[worker]);
+            if (bias != null) {
+                int column = from * panels.width;
+                for (int t = 0; t < rows; t++) {
+                    RowKernels.add(out, t * w.rows() + column, bias, column, (whole - from) * panels.width);
+                }
+            }
+        }
+        if (to > whole) {
+            panel(whole, 0, rows - 1, worker);
         }
     }
 
     /** One panel times rows {@code first} to {@code last}. */
-    private void panel(int p, int first, int last, float[] edge) {
+    private void panel(int p, int first, int last, int worker) {
         int n = w.rows();
-        int column = p * PANEL;
-        boolean whole = column + PANEL <= n;
-        float[] to = whole ? out : edge;
-        int stride = whole ? n : PANEL;
-        int at = whole ? column : -first * PANEL;
-        int t = first;
-        int count = last - first + 1;
-        if (count > 2 && count <= FEW) {
-            tile(p, t, t + 1, to, at, stride);
-            t += 2;
-        }
-        int rest = (last - t + 1) % 6;
-        if (rest > 0) {
-            tile(p, t, t + rest - 1, to, at, stride);
-            t += rest;
-        }
-        for (; t <= last; t += 6) {
-            tile(p, t, t + 5, to, at, stride);
-        }
-        finish(p, first, last, whole ? null : edge);
-    }
-
-    /** Copies the sums of an incomplete panel to their places and adds the bias. */
-    private void finish(int p, int first, int last, float[] edge) {
-        int n = w.rows();
-        int column = p * PANEL;
+        int width = panels.width;
+        int column = p * width;
+        boolean whole = column + width <= n;
+        float[] to = whole ? out : edge[worker];
+        int stride = whole ? n : width;
+        int at = whole ? column : -first * width;
+        panels.multiply(w.data, p, x, prepared, rows, first, last, to, at, stride, scratch[worker]);
         for (int t = first; t <= last; t++) {
-            if (edge != null) {
-                System.arraycopy(edge, (t - first) * PANEL, out, t * n + column, n - column);
+            if (!whole) {
+                System.arraycopy(to, (t - first) * width, out, t * n + column, n - column);
             }
             if (bias != null) {
-                RowKernels.add(out, t * n + column, bias, column, Math.min(PANEL, n - column));
+                RowKernels.add(out, t * n + column, bias, column, Math.min(width, n - column));
             }
-        }
-    }
-
-    /** At most six rows, t to last. */
-    private void tile(int p, int t, int last, float[] to, int at, int stride) {
-        switch (format) {
-            case BF16 -> bf16(w.at(p), t, last, to, at, stride);
-            case F16 -> f16(w.at(p), t, last, to, at, stride);
-            default -> f32(w.at(p), t, last, to, at, stride);
-        }
-    }
-
-    private void bf16(long p, int t, int last, float[] to, int at, int stride) {
-        switch (last - t) {
-            case 0 -> TilesBf16.rows1(w.data, p, w.columns(), x, t, to, at, stride);
-            case 1 -> TilesBf16.rows2(w.data, p, w.columns(), x, t, last, to, at, stride);
-            case 2, 3 -> TilesBf16.rows4(w.data, p, w.columns(), x, t, last, to, at, stride);
-            default -> TilesBf16.rows6(w.data, p, w.columns(), x, t, last, to, at, stride);
-        }
-    }
-
-    private void f16(long p, int t, int last, float[] to, int at, int stride) {
-        switch (last - t) {
-            case 0 -> TilesF16.rows1(w.data, p, w.columns(), x, t, to, at, stride);
-            case 1 -> TilesF16.rows2(w.data, p, w.columns(), x, t, last, to, at, stride);
-            case 2, 3 -> TilesF16.rows4(w.data, p, w.columns(), x, t, last, to, at, stride);
-            default -> TilesF16.rows6(w.data, p, w.columns(), x, t, last, to, at, stride);
-        }
-    }
-
-    private void f32(long p, int t, int last, float[] to, int at, int stride) {
-        switch (last - t) {
-            case 0 -> TilesF32.rows1(w.data, p, w.columns(), x, t, to, at, stride);
-            case 1 -> TilesF32.rows2(w.data, p, w.columns(), x, t, last, to, at, stride);
-            case 2, 3 -> TilesF32.rows4(w.data, p, w.columns(), x, t, last, to, at, stride);
-            default -> TilesF32.rows6(w.data, p, w.columns(), x, t, last, to, at, stride);
         }
     }
 }

@@ -94,7 +94,7 @@ public final class SimdBackend extends HeapBackend {
 
     @Override
     public Matrix matrix(List<TensorView> parts, WeightFormat format) {
-        return new PanelMatrix(this, new WeightRows(parts, format), weights, pool);
+        return PanelMatrix.pack(this, new WeightRows(parts, format), weights, pool);
     }
 
     private PanelMatrix own(Matrix w) {

@@ -45,7 +45,9 @@ class CudaFormatsTest {
     }
 
     @ParameterizedTest
-    @EnumSource(value = WeightFormat.class, names = {"F32", "BF16", "F16"})
+    @EnumSource(
+            value = WeightFormat.class,
+            names = {"F32", "BF16", "F16"})
     void operandsHoldNumbersRoundedToNearestEven(WeightFormat format) {
         try (CudaBackend b = CudaForTests.open()) {
             float[] values = normal(new Random(1), 5 * 7);

@@ -63,7 +63,9 @@ class StepsTest {
     }
 
     @ParameterizedTest
-    @EnumSource(value = WeightFormat.class, names = {"F32", "BF16", "F16"})
+    @EnumSource(
+            value = WeightFormat.class,
+            names = {"F32", "BF16", "F16"})
     void replaysGiveTheBitsOfSingleOperations(WeightFormat format) {
         try (Pair pair = new Pair(format, 8)) {
             for (int p = 0; p < 40; p++) {
@@ -76,7 +78,9 @@ class StepsTest {
     }
 
     @ParameterizedTest
-    @EnumSource(value = WeightFormat.class, names = {"F32", "BF16", "F16"})
+    @EnumSource(
+            value = WeightFormat.class,
+            names = {"F32", "BF16", "F16"})
     void rowsThatFillUpAStepDisturbNothing(WeightFormat format) {
         try (Pair pair = new Pair(format, 32)) {
             int[] position = new int[20];
@@ -272,7 +276,9 @@ class StepsTest {
     }
 
     @ParameterizedTest
-    @EnumSource(value = WeightFormat.class, names = {"F32", "BF16", "F16"})
+    @EnumSource(
+            value = WeightFormat.class,
+            names = {"F32", "BF16", "F16"})
     void theSimplestKernelsAgree(WeightFormat format) {
         float[] tuned = null;
         for (String operation : new String[] {"", "embed", "norm", "site", "rope", "gated", "gemv", "attention"}) {

@@ -62,14 +62,17 @@ class BadInputTest {
 
     @Test
     void textsWithoutPerplexity() throws IOException {
-        String text = Files.writeString(dir.resolve("text.txt"), "Will my plan work?").toString();
-        String latin = Files.write(dir.resolve("latin.txt"), new byte[] {'a', (byte) 0xe9, 'b'}).toString();
+        String text =
+                Files.writeString(dir.resolve("text.txt"), "Will my plan work?").toString();
+        String latin = Files.write(dir.resolve("latin.txt"), new byte[] {'a', (byte) 0xe9, 'b'})
+                .toString();
         String empty = Files.writeString(dir.resolve("empty.txt"), "").toString();
         CliRun.of("perplexity", "-q", "--text", dir.resolve("none").toString()).failsWith("none", "no such file");
         CliRun.of("perplexity", "-q", "--text", latin).failsWith("latin.txt", "not valid UTF-8");
         CliRun.of("perplexity", "-q", "--text", empty).failsWith("empty.txt", "at least 2 tokens, found 0");
         CliRun.of("perplexity", "-q", "--text", text, "--window", "1").failsWith("window of 2 to", "found 1");
-        CliRun.of("perplexity", "-q", "--text", text, "--window", "4", "--stride", "5").failsWith("stride", "found 5");
+        CliRun.of("perplexity", "-q", "--text", text, "--window", "4", "--stride", "5")
+                .failsWith("stride", "found 5");
         CliRun.of("perplexity", "-q", "--text", text, "--weights", "q5").failsWith("q5", "f32, bf16, f16, q8, q4");
     }
 

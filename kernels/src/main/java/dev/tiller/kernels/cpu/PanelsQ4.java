@@ -1,0 +1,98 @@
+package dev.tiller.kernels.cpu;
+
+import static dev.tiller.kernels.cpu.Lanes.L;
+
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Weights in codes of 4 bits with a minimum. The words of a block hold eight codes each, the first one at the bottom; first
+ * the words of rows 0 to L - 1 and L to 2 L - 1 with inputs 0 2 .. 14, then 1 3 .. 15, 16 18 .. 30, 17 19 .. 31.
+ */
+final class PanelsQ4 extends PanelsBlocks {
+    private static final float[] FACTORS = new float[BLOCK];
+    private static final float[] BEGIN = new float[BLOCK];
+
+    static {
+        for (int i = 0; i < BLOCK; i++) {
+            FACTORS[i] = Math.scalb(1f, -4 * (i / 2 % 8));
+            BEGIN[i] = i % 16 < 14 ? 0 : 8;
+        }
+    }
+
+    /** Of the topmost code of a word, whose highest bit is a sign, is kept that code less 8. */
+    private static final int TOP = 0x80000000;
+
+    PanelsQ4(int columns) {
+        super(columns, 10, FACTORS, BEGIN);
+    }
+
+    @Override
+    String name() {
+        return "q4-1";
+    }
+
+    @Override
+    void packBlock(byte[] codes, int b, float[] minima, boolean small, int[] words, int at) {
+        packPairs(minima, b, small, words, at);
+        for (int r = 0; r < width; r++) {
+            int from = r * padded() + b * BLOCK;
+            for (int v = 0; v < 4; v++) {
+                int i = from + (v >> 1) * 16 + (v & 1);
+                int word = 0;
+                for (int j = 0; j < 8; j++) {
+                    word |= codes[i + 2 * j] << 4 * j;
+                }
+                words[at + L + v * 2 * L + r] = word ^ TOP;
+            }
+        }
+    }
+
+    @Override
+    int code(MemorySegment data, long at, int r, int i) {
+        int v = (i >> 4) << 1 | i & 1;
+        return (word(data, at + (2 + 2 * v + r / L) * WORDS, r) ^ TOP) >>> 4 * (i >> 1 & 7) & 15;
+    }
+
+    @Override
+    float minimum(MemorySegment data, long at, int r, float factor) {
+        return number(data, at + WORDS, r, factor);
+    }
+
+    @Override
+    void row(MemorySegment data, long at, float factor, float[] x, float[] out, int outAt) {
+        TilesQ4.row(data, at, blocks, factor, x, out, outAt);
+    }
+
+    @Override
+    void pair(
+            MemorySegment data,
+            long at0,
+            long at1,
+            float factor0,
+            float factor1,
+            float[] x,
+            float[] out,
+            int outAt0,
+            int outAt1) {
+        TilesQ4.row(data, at0, at1, blocks, factor0, factor1, x, out, outAt0, outAt1);
+    }
+
+    @Override
+    void tile(
+            MemorySegment data,
+            long at,
+            float factor,
+            float[] x,
+            int xStride,
+            int t,
+            int last,
+            float[] out,
+            int outAt,
+            int stride) {
+        switch (last - t) {
+            case 0, 1 -> TilesQ4.rows2(data, at, blocks, factor, x, xStride, t, last, out, outAt, stride);
+            case 2, 3 -> TilesQ4.rows4(data, at, blocks, factor, x, xStride, t, last, out, outAt, stride);
+            default -> TilesQ4.rows6(data, at, blocks, factor, x, xStride, t, last, out, outAt, stride);
+        }
+    }
+}

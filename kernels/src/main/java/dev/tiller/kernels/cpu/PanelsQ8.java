@@ -1,0 +1,96 @@
+package dev.tiller.kernels.cpu;
+
+import static dev.tiller.kernels.cpu.Lanes.L;
+
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Weights in codes of 8 bits. The words of a block hold four codes each, the first one at the bottom; first the words of
+ * rows 0 to L - 1 and L to 2 L - 1 with inputs 0 2 4 6, then 1 3 5 7, then 16 18 20 22, 17 19 21 23, and the same with 8
+ * more.
+ */
+final class PanelsQ8 extends PanelsBlocks {
+    /** Codes that are not at the top of their word are kept plus 128, so that they have no sign. */
+    private static final int SIGNS = 0x00808080;
+
+    private static final float[] FACTORS = new float[BLOCK];
+    private static final float[] BEGIN = new float[BLOCK];
+
+    static {
+        for (int i = 0; i < BLOCK; i++) {
+            FACTORS[i] = Math.scalb(1f, -8 * (i / 2 % 4));
+            BEGIN[i] = i % 8 < 6 ? -128 : 0;
+        }
+    }
+
+    PanelsQ8(int columns) {
+        super(columns, 17, FACTORS, BEGIN);
+    }
+
+    @Override
+    String name() {
+        return "q8-1";
+    }
+
+    @Override
+    void packBlock(byte[] codes, int b, float[] minima, boolean small, int[] words, int at) {
+        for (int r = 0; r < width; r++) {
+            int from = r * padded() + b * BLOCK;
+            for (int v = 0; v < 8; v++) {
+                int i = from + (v >> 1 & 1) * 16 + (v >> 2) * 8 + (v & 1);
+                int word = codes[i] & 255 | (codes[i + 2] & 255) << 8 | (codes[i + 4] & 255) << 16 | codes[i + 6] << 24;
+                words[at + v * 2 * L + r] = word ^ SIGNS;
+            }
+        }
+    }
+
+    @Override
+    int code(MemorySegment data, long at, int r, int i) {
+        int v = (i >> 3 & 1) << 2 | (i >> 4) << 1 | i & 1;
+        int word = word(data, at + (1 + 2 * v + r / L) * WORDS, r) ^ SIGNS;
+        return (byte) (word >> 8 * (i >> 1 & 3));
+    }
+
+    @Override
+    float minimum(MemorySegment data, long at, int r, float factor) {
+        return 0;
+    }
+
+    @Override
+    void row(MemorySegment data, long at, float factor, float[] x, float[] out, int outAt) {
+        TilesQ8.row(data, at, blocks, factor, x, out, outAt);
+    }
+
+    @Override
+    void pair(
+            MemorySegment data,
+            long at0,
+            long at1,
+            float factor0,
+            float factor1,
+            float[] x,
+            float[] out,
+            int outAt0,
+            int outAt1) {
+        TilesQ8.row(data, at0, at1, blocks, factor0, factor1, x, out, outAt0, outAt1);
+    }
+
+    @Override
+    void tile(
+            MemorySegment data,
+            long at,
+            float factor,
+            float[] x,
+            int xStride,
+            int t,
+            int last,
+            float[] out,
+            int outAt,
+            int stride) {
+        switch (last - t) {
+            case 0, 1 -> TilesQ8.rows2(data, at, blocks, factor, x, xStride, t, last, out, outAt, stride);
+            case 2, 3 -> TilesQ8.rows4(data, at, blocks, factor, x, xStride, t, last, out, outAt, stride);
+            default -> TilesQ8.rows6(data, at, blocks, factor, x, xStride, t, last, out, outAt, stride);
+        }
+    }
+}
