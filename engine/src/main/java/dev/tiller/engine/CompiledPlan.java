@@ -229,6 +229,13 @@ final class CompiledPlan {
         return mask;
     }
 
+    /** True if this plan does to a position of its text what the other one does to the same position of its own. */
+    boolean actsLike(CompiledPlan other, int position, int promptLength, int otherPromptLength) {
+        long mine = mask(position, promptLength);
+        long its = other.mask(position, otherPromptLength);
+        return this == other ? mine == its : (mine | its) == 0;
+    }
+
     /** The first position that the plan may touch; a prefix below it has the same keys and values as without steering. */
     int firstEdited(int promptLength) {
         int first = Integer.MAX_VALUE;

@@ -10,26 +10,39 @@ import java.util.Map;
  * @param backend auto, scalar, simd or cuda
  * @param threads worker threads; 0 for the default of the backend
  * @param weights format kept in memory; null keeps what the file stores; Q4 means Q8 for the embedding table and the head
+ * @param kv format of keys and values: F32, BF16 or F16; null leaves it to the backend
+ * @param kvMemory most bytes of keys and values; 0 leaves it to the backend
  * @param kernels operations to replace, by name, and the files that replace them (see {@link
  *     dev.tiller.kernels.lab.LabBackends})
  */
-public record LoadOptions(String backend, int threads, WeightFormat weights, Map<String, Path> kernels) {
+public record LoadOptions(
+        String backend, int threads, WeightFormat weights, WeightFormat kv, long kvMemory, Map<String, Path> kernels) {
     /** The fastest backend available, weights as stored. */
     public static final LoadOptions DEFAULT = new LoadOptions("auto", 0, null);
 
     public LoadOptions(String backend, int threads, WeightFormat weights) {
-        this(backend, threads, weights, Map.of());
+        this(backend, threads, weights, null, 0, Map.of());
     }
 
     public LoadOptions withBackend(String name) {
-        return new LoadOptions(name, threads, weights, kernels);
+        return new LoadOptions(name, threads, weights, kv, kvMemory, kernels);
     }
 
     public LoadOptions withWeights(WeightFormat format) {
-        return new LoadOptions(backend, threads, format, kernels);
+        return new LoadOptions(backend, threads, format, kv, kvMemory, kernels);
+    }
+
+    /** With keys and values in a format. */
+    public LoadOptions withKv(WeightFormat format) {
+        return new LoadOptions(backend, threads, weights, format, kvMemory, kernels);
+    }
+
+    /** With so many bytes of keys and values at most. */
+    public LoadOptions withKvMemory(long bytes) {
+        return new LoadOptions(backend, threads, weights, kv, bytes, kernels);
     }
 
     public LoadOptions withKernels(Map<String, Path> replaced) {
-        return new LoadOptions(backend, threads, weights, Map.copyOf(replaced));
+        return new LoadOptions(backend, threads, weights, kv, kvMemory, Map.copyOf(replaced));
     }
 }

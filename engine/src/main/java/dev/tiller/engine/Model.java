@@ -2,6 +2,7 @@ package dev.tiller.engine;
 
 import dev.tiller.kernels.Backend;
 import dev.tiller.kernels.Buffer;
+import dev.tiller.kernels.KvPages;
 import dev.tiller.kernels.SiteTaps;
 import dev.tiller.kernels.WeightFormat;
 import dev.tiller.kernels.lab.LabBackends;
@@ -60,8 +61,7 @@ public final class Model implements AutoCloseable {
         this.backend = backend;
         this.spec = ModelSpec.of(checkpoint.config());
         this.weights = Weights.load(checkpoint, spec, backend, options.weights());
-        this.cache = new KvCache(backend.kvPages(
-                spec.blocks(), spec.attention().kvHeads(), spec.attention().headDim(), operandFormat()));
+        this.cache = cache(options);
         this.transformer = new Transformer(spec, weights, backend, cache);
         this.tokenizer = checkpoint.hasTokenizer() ? checkpoint.tokenizer() : null;
         this.template = checkpoint
@@ -71,6 +71,28 @@ public final class Model implements AutoCloseable {
         checkTokenizer();
         this.stopTokens = StopTokens.of(checkpoint, tokenizer, template);
         this.fingerprint = checkpoint.fingerprint();
+    }
+
+    private KvCache cache(LoadOptions options) {
+        List<WeightFormat> possible = backend.kvFormats(weights.operandFormat());
+        WeightFormat format = options.kv() == null ? possible.getFirst() : options.kv();
+        if (!possible.contains(format)) {
+            String names = possible.stream().map(Model::name).collect(Collectors.joining(", "));
+            throw new TillerException("keys and values in " + name(format) + " (--kv): this backend keeps those of this"
+                    + " model in " + names + "; " + backend.description());
+        }
+        if (options.kvMemory() < 0 || options.kvMemory() > backend.mostKvMemory()) {
+            throw new TillerException("memory for keys and values (--kv-memory): expected at most "
+                    + KvCache.megabytes(backend.mostKvMemory()) + ", the size of the Java heap (raise it with -Xmx),"
+                    + " found " + KvCache.megabytes(options.kvMemory()));
+        }
+        KvPages pages = backend.kvPages(
+                spec.blocks(), spec.attention().kvHeads(), spec.attention().headDim(), format);
+        return new KvCache(pages, options.kvMemory() == 0 ? backend.kvMemory() : options.kvMemory());
+    }
+
+    private static String name(WeightFormat format) {
+        return format.name().toLowerCase(Locale.ROOT);
     }
 
     /** A tokenizer with ids that the model has no embedding for belongs to another model. */
@@ -140,7 +162,20 @@ public final class Model implements AutoCloseable {
                 .collect(Collectors.joining("+"));
     }
 
-    /** Type in which the backend keeps inputs of matmuls, keys and values for this model. */
+    /**
+     * What the model takes in memory, in one line: weights, and keys and values by position, for the whole context and at
+     * most.
+     */
+    public String memory() {
+        long position = cache.bytesPerPosition();
+        String most = cache.limitBytes() == Long.MAX_VALUE ? "" : ", at most " + KvCache.megabytes(cache.limitBytes());
+        return "weights " + KvCache.megabytes(weightBytes()) + " (" + weightFormats() + "); keys and values " + position
+                + " bytes per position (" + name(cache.pages().format()) + "), "
+                + KvCache.megabytes(position * spec.maxPositions()) + " for the whole context of " + spec.maxPositions()
+                + most;
+    }
+
+    /** Type in which the backend keeps inputs of matmuls for this model. */
     public WeightFormat operandFormat() {
         return backend.operandFormat(weights.operandFormat());
     }
@@ -227,6 +262,7 @@ public final class Model implements AutoCloseable {
                     + "; expected 1 <= prompt <= tokens");
         }
         int rows = ids.length;
+        cache.checkFree("a text of " + rows + " tokens", rows);
         int d = spec.width();
         Step step = newStep();
         try (Sequence sequence = newSequence(compile(plan), promptLength)) {

@@ -2,6 +2,7 @@ package dev.tiller.engine;
 
 import dev.tiller.kernels.Backend;
 import dev.tiller.kernels.Buffer;
+import dev.tiller.kernels.KvPages;
 import dev.tiller.kernels.SiteTaps;
 import dev.tiller.loader.TillerException;
 import java.util.ArrayList;
@@ -51,6 +52,10 @@ final class Pooling {
         Backend backend = model.backend();
         int levels = model.spec().blocks() + 2;
         int d = model.spec().width();
+        int positions = texts.stream()
+                .mapToInt(t -> KvCache.pagesFor(t.ids().length) * KvPages.PAGE)
+                .sum();
+        model.cache().checkFree(texts.size() + " texts", positions);
         Step step = model.newStep();
         List<Sequence> sequences = new ArrayList<>();
         try {

@@ -43,26 +43,38 @@ public final class Sequence implements AutoCloseable {
      * @return positions taken over
      */
     int shareFrom(Sequence donor, int positions) {
+        return begin(donor.pages, Math.min(positions / KvPages.PAGE, donor.pageCount));
+    }
+
+    /** Begins with the first {@code count} of these pages, all of them full. Returns the positions taken over. */
+    int begin(int[] full, int count) {
         if (length != 0) {
             throw new IllegalStateException("only an empty sequence can take over a prefix");
         }
-        int whole = Math.min(positions / KvPages.PAGE, donor.pageCount);
-        for (int i = 0; i < whole; i++) {
-            cache.share(donor.pages[i]);
-            push(donor.pages[i]);
+        for (int i = 0; i < count; i++) {
+            cache.share(full[i]);
+            push(full[i]);
         }
-        length = whole * KvPages.PAGE;
+        length = count * KvPages.PAGE;
         return length;
     }
 
-    /** Makes room for that many further positions and counts them as stored. Returns the first of them. */
+    /**
+     * Makes room for that many further positions and counts them as stored. Returns the first of them. If there is no
+     * room, nothing is counted.
+     */
     int append(int positions) {
         int first = length;
-        length += positions;
-        while (pageCount * KvPages.PAGE < length) {
+        while (pageCount * KvPages.PAGE < first + positions) {
             push(cache.allocate());
         }
+        length += positions;
         return first;
+    }
+
+    /** Pages held. */
+    int pageCount() {
+        return pageCount;
     }
 
     private void push(int page) {

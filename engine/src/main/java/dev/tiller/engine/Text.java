@@ -111,13 +111,11 @@ final class Text {
 
     /** Positions of this text that another one could take over, whole pages, its last prompt token excluded. */
     int sharable(Text other) {
-        int limit = Math.min(request.prompt().length, other.request.prompt().length) - 1;
-        if (plan != other.plan) {
-            limit = Math.min(limit, plan.firstEdited(request.prompt().length));
-            limit = Math.min(limit, other.plan.firstEdited(other.request.prompt().length));
-        }
+        int limit = Math.min(request.prompt().length, other.count - 1);
         int same = 0;
-        while (same < limit && tokens[same] == other.tokens[same]) {
+        while (same < limit
+                && tokens[same] == other.tokens[same]
+                && plan.actsLike(other.plan, same, request.prompt().length, other.request.prompt().length)) {
             same++;
         }
         return same / KvPages.PAGE * KvPages.PAGE;
@@ -125,6 +123,39 @@ final class Text {
 
     void shareFrom(Text donor, int positions) {
         fed = sequence.shareFrom(donor.sequence, positions);
+    }
+
+    /** Positions that are kept of an earlier text. */
+    int kept() {
+        return model.cache().kept().longest(plan, request.prompt().length, tokens, count - 1);
+    }
+
+    void shareKept() {
+        fed = model.cache().kept().share(sequence, tokens, count - 1);
+    }
+
+    /** Positions that this text takes up at most; the last token has none, unless it is watched. */
+    int mostPositions() {
+        long all = (long) request.prompt().length + request.maxTokens() - (watched ? 0 : 1);
+        return (int)
+                Math.min(Math.max(all, request.prompt().length), model.spec().maxPositions());
+    }
+
+    /** Pages that it may still come to need. */
+    int pagesToCome() {
+        return done() ? 0 : KvCache.pagesFor(mostPositions()) - sequence.pageCount();
+    }
+
+    /** Rows that it has not run yet. */
+    int pending() {
+        return done() ? 0 : count - fed;
+    }
+
+    /** Gives its pages back. What it has said stays said; its tokens will be computed again when there is room. */
+    void restart() {
+        sequence.close();
+        fed = 0;
+        logitsAsked = false;
     }
 
     void sample(float[] logits, TokenSink sink) {
@@ -214,6 +245,12 @@ final class Text {
                 n,
                 watched ? projections.toArray(float[][]::new) : null,
                 request.plan());
+    }
+
+    /** Gives its pages back; some are kept for texts that begin alike. */
+    void end() {
+        model.cache().kept().keep(sequence, tokens);
+        close();
     }
 
     void close() {

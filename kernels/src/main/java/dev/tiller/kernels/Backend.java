@@ -64,8 +64,26 @@ public interface Backend extends AutoCloseable {
         return WeightFormat.F32;
     }
 
-    /** Keys and values of {@code blocks} blocks, each [g, k] per position. */
+    /**
+     * Keys and values of {@code blocks} blocks, each [g, k] per position. The processors' backends keep them in F32, BF16
+     * or F16, whatever the weights are; a GPU keeps them in the operand type of the model.
+     */
     KvPages kvPages(int blocks, int kvHeads, int headDim, WeightFormat format);
+
+    /** Formats in which it can keep keys and values of a model with such weights; the first is the usual one. */
+    default List<WeightFormat> kvFormats(WeightFormat weights) {
+        return List.of(operandFormat(weights));
+    }
+
+    /** Bytes of keys and values to allow if the user says nothing; {@link Long#MAX_VALUE} if that shows only in use. */
+    default long kvMemory() {
+        return Long.MAX_VALUE;
+    }
+
+    /** Bytes of keys and values that it can have at most, as far as it knows. */
+    default long mostKvMemory() {
+        return Long.MAX_VALUE;
+    }
 
     /** Rows that a step should have at most when there is a choice. */
     default int rowsPerStep() {
@@ -99,7 +117,11 @@ public interface Backend extends AutoCloseable {
     /** Rotates {@code heads} consecutive heads of width k that begin at {@code column}, in place, each row by its position. */
     void rope(Buffer x, Rows rows, int column, int heads, int headDim, RopeTable table);
 
-    /** Stores keys (from {@code kColumn}) and values (from {@code vColumn}), each [T, g*k], at the rows' positions. */
+    /**
+     * Stores keys (from {@code kColumn}) and values (from {@code vColumn}), each [T, g*k], at the rows' positions, rounded
+     * to the nearest numbers of the pages' format, on ties to even. What is beyond the range of F16 is refused on
+     * processors with an error that names block and position; the rows of that call are then in no defined state.
+     */
     void appendKv(Buffer x, Rows rows, int kColumn, int vColumn, KvPages kv, int block);
 
     /**

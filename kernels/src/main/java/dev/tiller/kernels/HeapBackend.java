@@ -2,6 +2,7 @@ package dev.tiller.kernels;
 
 import dev.tiller.loader.TensorView;
 import java.util.Arrays;
+import java.util.List;
 
 /** What the backends that keep their buffers in Java arrays have in common: buffers, copies, pages. */
 public abstract class HeapBackend implements Backend {
@@ -42,11 +43,27 @@ public abstract class HeapBackend implements Backend {
     }
 
     @Override
+    public final List<WeightFormat> kvFormats(WeightFormat weights) {
+        return WeightFormat.PLAIN;
+    }
+
+    /** Three quarters of the Java heap: the rest is for the buffers of a step and for everything else. */
+    @Override
+    public final long kvMemory() {
+        return mostKvMemory() / 4 * 3;
+    }
+
+    @Override
+    public final long mostKvMemory() {
+        return Runtime.getRuntime().maxMemory();
+    }
+
+    @Override
     public final KvPages kvPages(int blocks, int kvHeads, int headDim, WeightFormat format) {
-        if (format != WeightFormat.F32) {
-            throw new IllegalArgumentException("expected keys and values in F32, found " + format);
+        if (format == null || !WeightFormat.PLAIN.contains(format)) {
+            throw new IllegalArgumentException("expected keys and values in F32, BF16 or F16, found " + format);
         }
-        return new HeapKvPages(this, blocks, kvHeads, headDim);
+        return new HeapKvPages(this, blocks, kvHeads, headDim, format);
     }
 
     @Override

@@ -33,6 +33,9 @@ public interface KvPages {
     /** Head width k. */
     int headDim();
 
+    /** Type in which they are stored: F32, BF16 or F16. */
+    WeightFormat format();
+
     /** True if that page was handed out and not given back. */
     boolean isAllocated(int page);
 }

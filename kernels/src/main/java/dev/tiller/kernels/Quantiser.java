@@ -10,6 +10,9 @@ import dev.tiller.loader.TensorView;
 final class Quantiser {
     private static final float SMALLEST_NORMAL_F16 = 0x1p-14f;
 
+    /** Steps towards the least error of a block of 4 bits, at most. */
+    private static final int ROUNDS = 3;
+
     private Quantiser() {}
 
     /** True if a tensor stores such blocks, so that they are taken over as they are. */
@@ -55,6 +58,10 @@ final class Quantiser {
         return scale;
     }
 
+    /**
+     * Begins with the range of the numbers and moves scale and minimum to where they are nearest to the numbers (least
+     * squares for the codes found so far), as long as that brings something.
+     */
     private static void fourBits(
             float[] row, int from, int to, byte[] codes, int at, float[] scales, float[] minima, int block) {
         float least = row[from];
@@ -63,14 +70,52 @@ final class Quantiser {
             least = Math.min(least, row[i]);
             largest = Math.max(largest, row[i]);
         }
-        float minimum = toF16(least);
-        float scale = toF16((largest - least) / 15);
-        float per = scale == 0 ? 0 : 1 / scale;
-        for (int i = from; i < to; i++) {
-            codes[at + i] = (byte) Math.clamp(nearest(Math.max(0, (row[i] - minimum) * per)), 0, 15);
+        scales[block] = toF16((largest - least) / 15);
+        minima[block] = toF16(least);
+        double error = encode(row, from, to, scales[block], minima[block], codes, at);
+        byte[] tried = new byte[WeightFormat.BLOCK];
+        for (int round = 0; round < ROUNDS && error > 0 && Double.isFinite(error); round++) {
+            double n = to - from;
+            double sumCode = 0;
+            double sumSquare = 0;
+            double sumNumber = 0;
+            double sumProduct = 0;
+            for (int i = from; i < to; i++) {
+                int code = codes[at + i];
+                sumCode += code;
+                sumSquare += code * code;
+                sumNumber += row[i];
+                sumProduct += (double) code * row[i];
+            }
+            double spread = n * sumSquare - sumCode * sumCode;
+            if (!(spread > 0)) {
+                return;
+            }
+            double slope = (n * sumProduct - sumCode * sumNumber) / spread;
+            float scale = toF16((float) slope);
+            float minimum = toF16((float) ((sumNumber - slope * sumCode) / n));
+            double found = encode(row, from, to, scale, minimum, tried, -from);
+            if (!(found < error)) {
+                return;
+            }
+            error = found;
+            scales[block] = scale;
+            minima[block] = minimum;
+            System.arraycopy(tried, 0, codes, at + from, to - from);
         }
-        scales[block] = scale;
-        minima[block] = minimum;
+    }
+
+    /** Codes nearest to the numbers for that scale and minimum; returns the sum of the squared differences. */
+    private static double encode(float[] row, int from, int to, float scale, float minimum, byte[] codes, int at) {
+        float per = scale == 0 ? 0 : 1 / scale;
+        double error = 0;
+        for (int i = from; i < to; i++) {
+            int code = Math.min(15, nearest(Math.max(0, (row[i] - minimum) * per)));
+            codes[at + i] = (byte) code;
+            double off = (double) scale * code + minimum - row[i];
+            error += off * off;
+        }
+        return error;
     }
 
     /** The whole number nearest to one that is not negative, the larger of two. */

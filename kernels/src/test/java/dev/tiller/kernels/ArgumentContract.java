@@ -136,6 +136,7 @@ interface ArgumentContract {
             calls.put("kv heads", () -> b.attend(x, one, 0, kv, 0, new AttentionSpec(2, 2, 4, 1, 0, 0), out));
             calls.put("head width", () -> b.attend(x, one, 0, kv, 0, new AttentionSpec(2, 1, 3, 1, 0, 0), out));
             calls.put("window", () -> b.attend(x, one, 0, kv, 0, new AttentionSpec(2, 1, 4, 1, 0, -1), out));
+            calls.put("pages of no format", () -> b.kvPages(1, 1, 1, null));
             calls.put("pages of no block", () -> b.kvPages(0, 1, 1, WeightFormat.F32));
             calls.put("pages too large", () -> b.kvPages(1000, 1000, 1000, WeightFormat.F32));
         }

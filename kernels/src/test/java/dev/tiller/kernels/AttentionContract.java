@@ -2,15 +2,23 @@ package dev.tiller.kernels;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.tiller.loader.TillerException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 /** What pages, appendKv and attend owe. */
 interface AttentionContract {
     Backend open();
+
+    /** Formats of keys and values that the backend keeps whatever the weights are. */
+    default List<WeightFormat> kvFormats() {
+        return List.of(WeightFormat.F32, WeightFormat.BF16, WeightFormat.F16);
+    }
 
     int BLOCKS = 2;
 
@@ -48,9 +56,13 @@ interface AttentionContract {
         final int[][] pages;
 
         Runner(Backend b, Scene scene) {
+            this(b, scene, WeightFormat.F32);
+        }
+
+        Runner(Backend b, Scene scene, WeightFormat format) {
             this.b = b;
             this.scene = scene;
-            this.kv = b.kvPages(BLOCKS, scene.spec.kvHeads(), scene.spec.headDim(), WeightFormat.F32);
+            this.kv = b.kvPages(BLOCKS, scene.spec.kvHeads(), scene.spec.headDim(), format);
             this.pages = new int[scene.lengths.length][];
             dirty();
             int longest = Arrays.stream(scene.lengths).max().orElseThrow();
@@ -66,7 +78,10 @@ interface AttentionContract {
             }
         }
 
-        /** Leaves not-a-number in pages and gives them back: what was there before must never be seen. */
+        /**
+         * Leaves not-a-number (in F16, which refuses it, large numbers) in pages and gives them back: what was there
+         * before must never be seen.
+         */
         private void dirty() {
             int[] all = new int[12];
             for (int i = 0; i < all.length; i++) {
@@ -74,7 +89,7 @@ interface AttentionContract {
             }
             int n = all.length * KvPages.PAGE;
             float[] bad = new float[n * scene.columns];
-            Arrays.fill(bad, Float.NaN);
+            Arrays.fill(bad, kv.format() == WeightFormat.F16 ? 60000 : Float.NaN);
             int[] position = new int[n];
             Arrays.setAll(position, i -> i);
             Rows rows = new Rows(n, position, new int[n], new int[][] {all});
@@ -129,7 +144,8 @@ interface AttentionContract {
                         70,
                         duo.pick(1, 15, 16, 17, 33),
                         5);
-                Runner[] runners = {new Runner(duo.b[0], scene), new Runner(duo.b[1], scene)};
+                WeightFormat format = kvFormats().get(seed % kvFormats().size());
+                Runner[] runners = {new Runner(duo.b[0], scene, format), new Runner(duo.b[1], scene, format)};
                 int middle = duo.pick(1, 15, 16, 17, 31, 64);
                 List<Chunk[]> steps = List.of(
                         new Chunk[] {new Chunk(0, 0, middle), new Chunk(1, 0, scene.lengths[1])},
@@ -141,7 +157,7 @@ interface AttentionContract {
                     for (int i = 0; i < expected.length; i++) {
                         // values and scores are of size 1 to 4
                         duo.close(
-                                scene.spec + " " + Arrays.toString(step) + " at " + i,
+                                scene.spec + ", " + format + " " + Arrays.toString(step) + " at " + i,
                                 found[i],
                                 expected[i],
                                 64 * Duo.EPS);
@@ -151,38 +167,166 @@ interface AttentionContract {
         }
     }
 
+    /** Contexts of several hundred positions, windows that begin inside them, every group size. */
+    @Test
+    default void longContextsAgreeWithTheOracle() {
+        for (int seed = 0; seed < 24; seed++) {
+            try (Duo duo = new Duo(open(), 100 + seed)) {
+                int long1 = duo.pick(127, 128, 129, 255, 256, 257, 300, 400);
+                Scene scene = new Scene(
+                        duo,
+                        1 + seed % 8,
+                        duo.pick(1, 2, 3),
+                        duo.pick(7, 32, 64, 80),
+                        duo.pick(0, 0, 20),
+                        duo.pick(0, 0, 1, 100, 127, 128, 129, 200),
+                        long1,
+                        duo.pick(60, 130));
+                WeightFormat format = kvFormats().get(seed % kvFormats().size());
+                Runner[] runners = {new Runner(duo.b[0], scene, format), new Runner(duo.b[1], scene, format)};
+                List<Chunk[]> steps = List.of(
+                        new Chunk[] {new Chunk(0, 0, long1 - 3), new Chunk(1, 0, 50)},
+                        new Chunk[] {new Chunk(0, long1 - 3, long1 - 1)},
+                        new Chunk[] {new Chunk(0, long1 - 1, long1), new Chunk(1, 50, 51)});
+                for (Chunk[] step : steps) {
+                    float[] found = runners[0].step(step);
+                    float[] expected = runners[1].step(step);
+                    for (int i = 0; i < expected.length; i++) {
+                        String what = scene.spec + ", " + format + " " + Arrays.toString(step) + " at " + i;
+                        duo.close(what, found[i], expected[i], 64 * Duo.EPS);
+                    }
+                }
+            }
+        }
+    }
+
+    /** Keys and values as stored: nearest numbers of the format, on ties the even ones. */
+    @Test
+    default void keysAndValuesAreRoundedToTheNearest() {
+        float[] numbers = {
+            1,
+            1 + 0x1p-8f,
+            1 + 3 * 0x1p-8f,
+            1 + 0x1p-11f,
+            1 + 3 * 0x1p-11f,
+            0x1p-24f,
+            0x1p-26f,
+            3e-5f,
+            -0f,
+            65504,
+            -65519,
+            0.1f
+        };
+        int k = numbers.length - 1; // odd: the last half of a word is empty
+        for (WeightFormat format : kvFormats()) {
+            try (Backend b = open()) {
+                KvPages kv = b.kvPages(1, 1, k, format);
+                assertEquals(format, kv.format());
+                int[][] pages = {{kv.allocate(), kv.allocate()}};
+                for (int p = 0; p < 2 * KvPages.PAGE; p++) {
+                    float[] x = new float[3 * k];
+                    for (int i = 0; i < k; i++) {
+                        x[2 * k + i] = numbers[(i + p) % numbers.length];
+                    }
+                    Rows rows = new Rows(1, new int[] {p}, new int[1], pages);
+                    Buffer in = b.buffer(1, 3 * k, x);
+                    Buffer out = b.buffer(1, k);
+                    b.appendKv(in, rows, k, 2 * k, kv, 0);
+                    b.attend(in, rows, 0, kv, 0, new AttentionSpec(1, 1, k, 1, 0, 1), out); // sees itself alone
+                    float[] found = Duo.read(b, out);
+                    for (int i = 0; i < k; i++) {
+                        float stored = rounded(x[2 * k + i], format);
+                        assertEquals(stored, found[i], format + ", position " + p + ", " + b.description());
+                    }
+                }
+            }
+        }
+    }
+
+    private static float rounded(float x, WeightFormat format) {
+        return switch (format) {
+            case BF16 -> {
+                int bits = Float.floatToRawIntBits(x);
+                int low = bits & 0xffff;
+                int high = bits >>> 16;
+                boolean up = low > 0x8000 || low == 0x8000 && (high & 1) == 1;
+                yield Float.intBitsToFloat(high + (up ? 1 : 0) << 16) + 0f;
+            }
+            case F16 -> Float.float16ToFloat(Float.floatToFloat16(x)) + 0f;
+            default -> x + 0f;
+        };
+    }
+
+    /** What 16-bit floats cannot hold is refused with its place. */
+    @Test
+    default void numbersBeyondTheRangeOfF16AreRefused() {
+        if (!kvFormats().contains(WeightFormat.F16)) {
+            return;
+        }
+        for (float bad : new float[] {65520, -70000, Float.POSITIVE_INFINITY, Float.NaN}) {
+            for (int column = 4; column < 12; column++) {
+                try (Backend b = open()) {
+                    KvPages kv = b.kvPages(3, 2, 2, WeightFormat.F16);
+                    int[][] pages = {{kv.allocate(), kv.allocate()}};
+                    Rows rows = new Rows(1, new int[] {17}, new int[1], pages);
+                    float[] x = new float[12];
+                    x[column] = bad;
+                    Buffer in = b.buffer(1, 12, x);
+                    String message = assertThrows(TillerException.class, () -> b.appendKv(in, rows, 4, 8, kv, 2))
+                            .getMessage();
+                    String what = column < 8 ? "keys" : "values";
+                    for (String part : List.of("block 2", "position 17", what, "bf16", "f32")) {
+                        assertTrue(message.contains(part), message);
+                    }
+                    x[column] = 65519; // still rounds to 65504
+                    b.appendKv(b.buffer(1, 12, x), rows, 4, 8, kv, 2);
+                }
+            }
+        }
+    }
+
     /** Prefill at once, in chunks, one by one, beside other sequences: the same bits. */
     @Test
     default void aRowOfAttentionDependsNeitherOnChunksNorOnOtherRows() {
         for (int seed = 0; seed < 12; seed++) {
-            try (Duo duo = new Duo(open(), seed)) {
-                Scene scene = new Scene(
-                        duo,
-                        duo.pick(1, 3, 4),
-                        duo.pick(1, 3),
-                        duo.pick(12, 64, 80),
-                        duo.pick(0, 20),
-                        duo.pick(0, 0, 20),
-                        70,
-                        40);
-                float[] whole = new Runner(duo.b[0], scene).step(new Chunk(0, 0, 70));
-                for (int[] cuts : new int[][] {{0, 1, 6, 22, 69, 70}, {0, 16, 32, 48, 64, 70}, null}) {
-                    Runner runner = new Runner(duo.b[0], scene);
-                    int[] ends = cuts == null
-                            ? java.util.stream.IntStream.rangeClosed(0, 70).toArray()
-                            : cuts;
-                    for (int i = 0; i + 1 < ends.length; i++) {
-                        Chunk mine = new Chunk(0, ends[i], ends[i + 1]);
-                        boolean company = i < 5;
-                        float[] found = company ? runner.step(new Chunk(1, i * 8, i * 8 + 8), mine) : runner.step(mine);
-                        int w = scene.width();
-                        Duo.same(
-                                scene.spec + " " + mine + ", " + duo.name,
-                                Arrays.copyOfRange(whole, ends[i] * w, ends[i + 1] * w),
-                                Arrays.copyOfRange(found, company ? 8 * w : 0, found.length));
+            for (WeightFormat format : kvFormats()) {
+                try (Duo duo = new Duo(open(), seed)) {
+                    int n = duo.pick(70, 300);
+                    Scene scene = new Scene(
+                            duo,
+                            duo.pick(1, 3, 4),
+                            duo.pick(1, 3),
+                            duo.pick(12, 64, 80),
+                            duo.pick(0, 20),
+                            duo.pick(0, 0, 20, 150),
+                            n,
+                            40);
+                    float[] whole = new Runner(duo.b[0], scene, format).step(new Chunk(0, 0, n));
+                    int[][] cuts = {
+                        {0, 1, 6, 22, n - 1, n},
+                        {0, 16, 32, 48, 64, n},
+                        {0, n - 20, n - 19, n - 17, n - 16, n - 1, n},
+                        n == 70 ? IntStream.rangeClosed(0, 70).toArray() : new int[] {0, 128, 256, n},
+                    };
+                    for (int[] ends : cuts) {
+                        chunked(duo, scene, format, whole, ends);
                     }
                 }
             }
+        }
+    }
+
+    private static void chunked(Duo duo, Scene scene, WeightFormat format, float[] whole, int[] ends) {
+        Runner runner = new Runner(duo.b[0], scene, format);
+        for (int i = 0; i + 1 < ends.length; i++) {
+            Chunk mine = new Chunk(0, ends[i], ends[i + 1]);
+            boolean company = i < 5;
+            float[] found = company ? runner.step(new Chunk(1, i * 8, i * 8 + 8), mine) : runner.step(mine);
+            int w = scene.width();
+            Duo.same(
+                    scene.spec + ", " + format + " " + mine + ", " + duo.name,
+                    Arrays.copyOfRange(whole, ends[i] * w, ends[i + 1] * w),
+                    Arrays.copyOfRange(found, company ? 8 * w : 0, found.length));
         }
     }
 
@@ -279,6 +423,10 @@ interface AttentionContract {
             }
             assertEquals(40, kv.inUse());
             assertEquals(2 * 3 * 8 * KvPages.PAGE * 2 * 4, kv.pageBytes());
+            for (WeightFormat format : kvFormats()) {
+                long expected = 2L * 3 * 8 * KvPages.PAGE * 2 * (format == WeightFormat.F32 ? 4 : 2);
+                assertEquals(expected, b.kvPages(2, 3, 8, format).pageBytes());
+            }
             kv.release(all.get(7));
             assertEquals(39, kv.inUse());
             assertThrows(IllegalArgumentException.class, () -> kv.release(all.get(7)));

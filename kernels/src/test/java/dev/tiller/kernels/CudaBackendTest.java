@@ -1,11 +1,18 @@
 package dev.tiller.kernels;
 
 import dev.tiller.kernels.cuda.CudaForTests;
+import java.util.List;
 
 class CudaBackendTest extends BackendContract {
     @Override
     public Backend open() {
         return CudaForTests.open();
+    }
+
+    /** Shorter keys and values go with shorter operands; their own tests are CudaFormatsTest. */
+    @Override
+    public List<WeightFormat> kvFormats() {
+        return List.of(WeightFormat.F32);
     }
 
     @Override

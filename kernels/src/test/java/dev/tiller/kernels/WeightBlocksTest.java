@@ -36,6 +36,16 @@ class WeightBlocksTest {
             }
             return out;
         }
+
+        /** Of block b of rows of whole blocks. */
+        double squaredError(float[] numbers, int b) {
+            double sum = 0;
+            for (int i = b * WeightFormat.BLOCK; i < (b + 1) * WeightFormat.BLOCK; i++) {
+                double off = (double) scales[b] * codes[i] + minima[b] - numbers[i];
+                sum += off * off;
+            }
+            return sum;
+        }
     }
 
     private static Gguf reference() throws URISyntaxException {
@@ -60,28 +70,27 @@ class WeightBlocksTest {
         }
     }
 
-    /** The reference takes codes of the scale before rounding; ours are of the one kept, so never farther off. */
+    /** The reference spans the range of each block; ours begins there and looks for less error, so never has more. */
     @ParameterizedTest
     @ValueSource(strings = {"normal", "weights", "tails", "positive", "scales", "ties", "same"})
     void fourBitsAreAtLeastAsNearAsTheReference(String name) throws URISyntaxException {
         try (Gguf file = reference()) {
             TensorView numbers = view(file, name, DType.F32);
-            TensorView stored = view(file, name + ".Q4_1", DType.Q4_1);
             Blocks made = Blocks.of(List.of(numbers), WeightFormat.Q4);
-            Blocks expected = Blocks.of(List.of(stored), WeightFormat.Q4);
-            assertArrayEquals(expected.scales, made.scales);
-            assertArrayEquals(expected.minima, made.minima);
+            Blocks expected = Blocks.of(List.of(view(file, name + ".Q4_1", DType.Q4_1)), WeightFormat.Q4);
             float[] x = numbers.toFloats();
-            int equal = 0;
-            for (int i = 0; i < x.length; i++) {
-                int b = i / WeightFormat.BLOCK;
-                assertTrue(Math.abs(made.codes[i] - expected.codes[i]) <= 1 || made.scales[b] == 0, "code " + i);
-                double ours = Math.abs((double) made.scales[b] * made.codes[i] + made.minima[b] - x[i]);
-                double theirs = Math.abs((double) made.scales[b] * expected.codes[i] + made.minima[b] - x[i]);
-                assertTrue(ours <= theirs * (1 + 1e-5) + 1e-9, name + " " + i + ": " + ours + " > " + theirs);
-                equal += made.codes[i] == expected.codes[i] ? 1 : 0;
+            double all = 0;
+            double allExpected = 0;
+            for (int b = 0; b < made.scales.length; b++) {
+                double ours = made.squaredError(x, b);
+                double theirs = expected.squaredError(x, b);
+                assertTrue(ours <= theirs * (1 + 1e-6) + 1e-12, name + " block " + b + ": " + ours + " > " + theirs);
+                all += ours;
+                allExpected += theirs;
             }
-            assertTrue(equal >= 0.97 * x.length || name.equals("positive"), equal + " codes of " + x.length + " equal");
+            if (name.equals("normal") || name.equals("weights") || name.equals("tails")) {
+                assertTrue(all < 0.95 * allExpected, name + ": squared error " + all + " of " + allExpected);
+            }
         }
     }
 
@@ -118,7 +127,7 @@ class WeightBlocksTest {
         return Float.float16ToFloat((short) (bytes[at] & 0xff | bytes[at + 1] << 8));
     }
 
-    /** Every number within half a step of what stands for it, and rounding errors of scale and minimum; any width. */
+    /** Every number near what stands for it, up to the rounding of scale and minimum; any width. */
     @ParameterizedTest
     @EnumSource(names = {"Q8", "Q4"})
     void madeBlocksAreNearTheNumbers(WeightFormat format) {
@@ -142,8 +151,9 @@ class WeightBlocksTest {
                         assertEquals(value, row[i], "rows are what their blocks say");
                         assertTrue(made.codes[r * k + i] >= (format == WeightFormat.Q8 ? -127 : 0));
                         assertTrue(made.codes[r * k + i] <= (format == WeightFormat.Q8 ? 127 : 15));
-                        double steps = format == WeightFormat.Q8 ? largest / 127 : 2 * largest / 15;
-                        double off = 0.51 * steps + largest * 0x1p-10 + 128 * 0x1p-25;
+                        // Q4 may leave out the ends of a block's range where the rest gains more
+                        double steps = format == WeightFormat.Q8 ? 0.51 * largest / 127 : 1.6 * 2 * largest / 15;
+                        double off = steps + largest * 0x1p-10 + 128 * 0x1p-25;
                         assertTrue(Math.abs(x[r * k + i] - value) <= off, format + " " + x[r * k + i] + " as " + value);
                         assertEquals(made.scales[b], Float.float16ToFloat(Float.floatToFloat16(made.scales[b])));
                         assertEquals(made.minima[b], Float.float16ToFloat(Float.floatToFloat16(made.minima[b])));

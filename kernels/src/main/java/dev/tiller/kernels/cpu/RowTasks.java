@@ -80,7 +80,7 @@ final class RowTasks {
         }
     }
 
-    /** Storing of keys, transposed within a page as [k, PAGE], and values [PAGE, k]. */
+    /** Storing of keys, transposed within a page as [words, PAGE], and values [PAGE, words]. */
     static final class Append implements WorkerPool.Task {
         float[] x;
         int columns;
@@ -92,19 +92,25 @@ final class RowTasks {
 
         @Override
         public void run(int from, int to, int worker) {
-            int k = kv.headDim();
             for (int t = from; t < to; t++) {
                 int p = rows.position()[t];
-                int slot = p % KvPages.PAGE;
-                float[] page = kv.page(rows.pages()[rows.sequence()[t]][p / KvPages.PAGE]);
+                int page = rows.pages()[rows.sequence()[t]][p / KvPages.PAGE];
+                kv.checkRange("keys", x, t * columns + kColumn, block, p);
+                kv.checkRange("values", x, t * columns + vColumn, block, p);
                 for (int g = 0; g < kv.kvHeads(); g++) {
-                    int source = t * columns + g * k;
-                    int keys = kv.keys(block, g) + slot;
-                    for (int i = 0; i < k; i++) {
-                        page[keys + i * KvPages.PAGE] = x[source + kColumn + i];
-                    }
-                    System.arraycopy(x, source + vColumn, page, kv.values(block, g) + slot * k, k);
+                    store(page, p % KvPages.PAGE, g, t * columns + g * kv.headDim());
                 }
+            }
+        }
+
+        private void store(int number, int slot, int g, int source) {
+            int[] page = kv.page(number);
+            int words = kv.words();
+            int keys = kv.keys(number, block, g) + slot;
+            int values = kv.values(number, block, g) + slot * words;
+            for (int i = 0; i < words; i++) {
+                page[keys + i * KvPages.PAGE] = kv.word(x, source + kColumn, i);
+                page[values + i] = kv.word(x, source + vColumn, i);
             }
         }
     }

@@ -20,16 +20,18 @@ final class Softmax {
     /**
      * Turns n products into weights: s = e^(y - max y) with y = scale * s, capped if {@code cap} is not 0.
      *
+     * @param max the largest y goes to {@code max[j]}
      * @return the sum of the weights
      */
-    static float weights(float[] s, int at, int n, float scale, float cap) {
+    static float weights(float[] s, int at, int n, float scale, float cap, float[] max, int j) {
         int end = at + Math.ceilDiv(n, L) * L;
         scale(s, at, end, scale);
         if (cap != 0) {
             cap(s, at, end, cap);
         }
         Arrays.fill(s, at + n, end, Float.NEGATIVE_INFINITY);
-        return exponentials(s, at, end, max(s, at, end));
+        max[j] = max(s, at, end);
+        return exponentials(s, at, end, max[j]);
     }
 
     private static void scale(float[] s, int from, int to, float scale) {

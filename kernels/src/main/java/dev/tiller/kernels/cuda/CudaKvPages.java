@@ -50,6 +50,9 @@ final class CudaKvPages implements KvPages {
             throw new IllegalArgumentException("expected blocks, heads and width of at least 1 and a page of at most "
                     + (Integer.MAX_VALUE - 8) + " elements, found " + blocks + ", " + kvHeads + ", " + headDim);
         }
+        if (format == null || !WeightFormat.PLAIN.contains(format)) {
+            throw new IllegalArgumentException("expected keys and values in F32, BF16 or F16, found " + format);
+        }
         if (headDim > WIDEST) {
             throw new TillerException(
                     "expected heads of at most " + WIDEST + " elements for the cuda backend, found " + headDim);
@@ -144,8 +147,8 @@ final class CudaKvPages implements KvPages {
         return page > SCRATCH && used.get(page);
     }
 
-    /** Type of the keys and values. */
-    WeightFormat format() {
+    @Override
+    public WeightFormat format() {
         return format;
     }
 

@@ -81,6 +81,21 @@ public abstract class Variant implements Backend {
     }
 
     @Override
+    public List<WeightFormat> kvFormats(WeightFormat weights) {
+        return base.kvFormats(weights);
+    }
+
+    @Override
+    public long kvMemory() {
+        return base.kvMemory();
+    }
+
+    @Override
+    public long mostKvMemory() {
+        return base.mostKvMemory();
+    }
+
+    @Override
     public int rowsPerStep() {
         return base.rowsPerStep();
     }

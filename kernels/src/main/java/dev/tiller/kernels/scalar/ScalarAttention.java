@@ -5,7 +5,7 @@ import dev.tiller.kernels.AttentionSpec;
 import dev.tiller.kernels.HeapKvPages;
 import dev.tiller.kernels.KvPages;
 
-/** Softmax attention of one query over the stored positions; pages hold keys and values as [PAGE, k]. */
+/** Softmax attention of one query over the stored positions; pages hold keys and values as [PAGE, words]. */
 final class ScalarAttention {
     private final HeapKvPages kv;
     private final int block;
@@ -25,19 +25,19 @@ final class ScalarAttention {
         double[] weight = new double[p - first + 1];
         double max = Double.NEGATIVE_INFINITY;
         for (int s = first; s <= p; s++) {
-            weight[s - first] =
-                    score(x, q, kv.page(pages[s / KvPages.PAGE]), kv.keys(block, group) + s % KvPages.PAGE * k);
+            int page = pages[s / KvPages.PAGE];
+            weight[s - first] = score(x, q, kv.page(page), kv.keys(page, block, group) + s % KvPages.PAGE * kv.words());
             max = Math.max(max, weight[s - first]);
         }
         double total = 0;
         double[] sum = new double[k];
         for (int s = first; s <= p; s++) {
             double w = Math.exp(weight[s - first] - max);
-            float[] page = kv.page(pages[s / KvPages.PAGE]);
-            int at = kv.values(block, group) + s % KvPages.PAGE * k;
+            int[] page = kv.page(pages[s / KvPages.PAGE]);
+            int at = kv.values(pages[s / KvPages.PAGE], block, group) + s % KvPages.PAGE * kv.words();
             total += w;
             for (int i = 0; i < k; i++) {
-                sum[i] += w * page[at + i];
+                sum[i] += w * kv.number(page, at, i);
             }
         }
         for (int i = 0; i < k; i++) {
@@ -45,10 +45,10 @@ final class ScalarAttention {
         }
     }
 
-    private double score(float[] x, int q, float[] page, int at) {
+    private double score(float[] x, int q, int[] page, int at) {
         double dot = 0;
         for (int i = 0; i < spec.headDim(); i++) {
-            dot += (double) x[q + i] * page[at + i];
+            dot += (double) x[q + i] * kv.number(page, at, i);
         }
         double score = spec.scale() * dot;
         return spec.softCap() == 0 ? score : spec.softCap() * Math.tanh(score / spec.softCap());

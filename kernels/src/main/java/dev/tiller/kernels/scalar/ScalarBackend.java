@@ -116,12 +116,17 @@ public final class ScalarBackend extends HeapBackend {
         int k = pages.headDim();
         for (int t = 0; t < rows.count(); t++) {
             int p = rows.position()[t];
-            float[] page = pages.page(rows.pages()[rows.sequence()[t]][p / KvPages.PAGE]);
-            int slot = p % KvPages.PAGE * k;
+            int number = rows.pages()[rows.sequence()[t]][p / KvPages.PAGE];
+            int[] page = pages.page(number);
+            int slot = p % KvPages.PAGE * pages.words();
+            pages.checkRange("keys", array(x), t * x.columns() + kColumn, block, p);
+            pages.checkRange("values", array(x), t * x.columns() + vColumn, block, p);
             for (int g = 0; g < pages.kvHeads(); g++) {
                 int from = t * x.columns() + g * k;
-                System.arraycopy(array(x), from + kColumn, page, pages.keys(block, g) + slot, k);
-                System.arraycopy(array(x), from + vColumn, page, pages.values(block, g) + slot, k);
+                for (int i = 0; i < pages.words(); i++) {
+                    page[pages.keys(number, block, g) + slot + i] = pages.word(array(x), from + kColumn, i);
+                    page[pages.values(number, block, g) + slot + i] = pages.word(array(x), from + vColumn, i);
+                }
             }
         }
     }

@@ -9,6 +9,8 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
@@ -48,6 +50,20 @@ public final class ModelOptions {
     private WeightFormat weights;
 
     @Option(
+            names = "--kv",
+            paramLabel = "FORMAT",
+            converter = Operand.class,
+            description = "Keys and values in memory: f32, bf16 or f16 (default: f32; cuda: as the weights).")
+    private WeightFormat kv;
+
+    @Option(
+            names = "--kv-memory",
+            paramLabel = "SIZE",
+            converter = Size.class,
+            description = "Most memory for keys and values, such as 500m or 4g (default: 3/4 of the Java heap).")
+    private Long kvMemory;
+
+    @Option(
             names = {"-q", "--quiet"},
             description = "No notes and no progress on standard error.")
     private boolean quiet;
@@ -66,7 +82,8 @@ public final class ModelOptions {
 
     /** How the model is loaded. */
     public LoadOptions loadOptions() {
-        return new LoadOptions(backend, threads == null ? 0 : threads, weights, kernels);
+        return new LoadOptions(
+                backend, threads == null ? 0 : threads, weights, kv, kvMemory == null ? 0 : kvMemory, kernels);
     }
 
     /** True if notes and progress are not wanted. */
@@ -88,6 +105,7 @@ public final class ModelOptions {
                 path.toAbsolutePath().normalize().getFileName() + ": "
                         + loaded.spec().blocks() + " blocks, width "
                         + loaded.spec().width() + "; " + loaded.backend().description());
+        note(console, loaded.memory());
         return loaded;
     }
 
@@ -137,7 +155,25 @@ public final class ModelOptions {
         }
     }
 
-    /** A format that inputs of matmuls can have. */
+    /** A number of bytes, with k, m or g for powers of 1024. */
+    static final class Size implements ITypeConverter<Long> {
+        private static final Pattern FORM = Pattern.compile("(\\d{1,12}(?:\\.\\d{1,6})?)([kmg]?)b?");
+
+        @Override
+        public Long convert(String value) {
+            Matcher m = FORM.matcher(value.toLowerCase(Locale.ROOT));
+            if (m.matches()) {
+                int shift = m.group(2).isEmpty() ? 0 : 10 * (1 + "kmg".indexOf(m.group(2)));
+                double bytes = Double.parseDouble(m.group(1)) * (1L << shift);
+                if (bytes >= 1) {
+                    return (long) bytes;
+                }
+            }
+            throw new TypeConversionException("expected a size such as 500m or 4g, found \"" + value + "\"");
+        }
+    }
+
+    /** A format that inputs of matmuls, keys and values can have. */
     public static final class Operand implements ITypeConverter<WeightFormat> {
         @Override
         public WeightFormat convert(String value) {

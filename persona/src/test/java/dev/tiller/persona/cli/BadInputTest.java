@@ -87,6 +87,13 @@ class BadInputTest {
     }
 
     @Test
+    void keysAndValuesThatDoNotFit() {
+        CliRun.of("generate", "--quiet", "--ids", "1,2,3", "--max-tokens", "900", "--kv-memory", "0.5m")
+                .failsWith("request 1 of 1", "902 positions", "at most 0.52 MB", "--kv bf16", "--kv-memory");
+        generate("--ids", "1,2,3", "--kv-memory", "900000g").failsWith("--kv-memory", "-Xmx");
+    }
+
+    @Test
     void missingWeightsAndMissingShard() throws IOException {
         Path model = copyWithoutWeights();
         generate("--model", model.toString(), "--ids", "1,2").failsWith("model");
@@ -233,6 +240,10 @@ class BadInputTest {
         CliRun.of("generate", "--prompt", "x", "--weights", "q5").failsWith("q5", "f32, bf16, f16");
         CliRun.of("generate", "--prompt", "x", "--backend", "gpu").failsWith("gpu", "auto, scalar, simd");
         CliRun.of("generate", "--prompt", "x", "--threads", "0").failsWith("--threads", "at least 1");
+        CliRun.of("generate", "--prompt", "x", "--kv", "q8").failsWith("q8", "f32, bf16, f16");
+        for (String size : new String[] {"0", "-1", "4x", "g", "1e3"}) {
+            CliRun.of("generate", "--prompt", "x", "--kv-memory", size).failsWith("500m", size);
+        }
         CliRun.of("extract", "--trait", "x", "--pos", "p.csv", "--out", "v.safetensors")
                 .failsWith("--neg");
         CliRun.of("render").failsWith("--json", "--messages");
