@@ -5,6 +5,7 @@ import dev.tiller.loader.TillerException;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.function.Supplier;
 
 /**
  * A plan checked against a model and laid out by point (site and block): what to do, in which order, on which spans.
@@ -42,9 +43,10 @@ final class CompiledPlan {
      * @param blocks blocks L of the model
      * @param width model width d
      * @param maxPositions longest context
-     * @param fingerprint of the model
+     * @param fingerprint of the model, asked for only if a vector has one
      */
-    static CompiledPlan compile(SteeringPlan plan, int blocks, int width, int maxPositions, String fingerprint) {
+    static CompiledPlan compile(
+            SteeringPlan plan, int blocks, int width, int maxPositions, Supplier<String> fingerprint) {
         if (plan.edits().isEmpty()) {
             return NONE;
         }
@@ -85,11 +87,11 @@ final class CompiledPlan {
                 : java.util.stream.IntStream.range(0, blocks).boxed().toList();
     }
 
-    private static void check(Edit edit, int blocks, int width, String fingerprint) {
+    private static void check(Edit edit, int blocks, int width, Supplier<String> fingerprint) {
         SteeringVector v = edit.vector();
-        if (v.modelFingerprint() != null && !v.modelFingerprint().equals(fingerprint)) {
+        if (v.modelFingerprint() != null && !v.modelFingerprint().equals(fingerprint.get())) {
             throw new TillerException("vector \"" + v.name() + "\": was found in another model (fingerprint "
-                    + brief(v.modelFingerprint()) + "), this one is " + brief(fingerprint));
+                    + brief(v.modelFingerprint()) + "), this one is " + brief(fingerprint.get()));
         }
         for (int block : blocksOf(edit, blocks)) {
             if (block < 0 || block >= blocks) {

@@ -14,35 +14,47 @@ import java.util.Map;
  * @param kvMemory most bytes of keys and values; 0 leaves it to the backend
  * @param kernels operations to replace, by name, and the files that replace them (see {@link
  *     dev.tiller.kernels.lab.LabBackends})
+ * @param cache whether packed weights are taken from the user's {@link WeightCache} if they are there
  */
 public record LoadOptions(
-        String backend, int threads, WeightFormat weights, WeightFormat kv, long kvMemory, Map<String, Path> kernels) {
+        String backend,
+        int threads,
+        WeightFormat weights,
+        WeightFormat kv,
+        long kvMemory,
+        Map<String, Path> kernels,
+        boolean cache) {
     /** The fastest backend available, weights as stored. */
     public static final LoadOptions DEFAULT = new LoadOptions("auto", 0, null);
 
     public LoadOptions(String backend, int threads, WeightFormat weights) {
-        this(backend, threads, weights, null, 0, Map.of());
+        this(backend, threads, weights, null, 0, Map.of(), true);
     }
 
     public LoadOptions withBackend(String name) {
-        return new LoadOptions(name, threads, weights, kv, kvMemory, kernels);
+        return new LoadOptions(name, threads, weights, kv, kvMemory, kernels, cache);
     }
 
     public LoadOptions withWeights(WeightFormat format) {
-        return new LoadOptions(backend, threads, format, kv, kvMemory, kernels);
+        return new LoadOptions(backend, threads, format, kv, kvMemory, kernels, cache);
     }
 
     /** With keys and values in a format. */
     public LoadOptions withKv(WeightFormat format) {
-        return new LoadOptions(backend, threads, weights, format, kvMemory, kernels);
+        return new LoadOptions(backend, threads, weights, format, kvMemory, kernels, cache);
     }
 
     /** With so many bytes of keys and values at most. */
     public LoadOptions withKvMemory(long bytes) {
-        return new LoadOptions(backend, threads, weights, kv, bytes, kernels);
+        return new LoadOptions(backend, threads, weights, kv, bytes, kernels, cache);
     }
 
     public LoadOptions withKernels(Map<String, Path> replaced) {
-        return new LoadOptions(backend, threads, weights, kv, kvMemory, Map.copyOf(replaced));
+        return new LoadOptions(backend, threads, weights, kv, kvMemory, Map.copyOf(replaced), cache);
+    }
+
+    /** Packing the weights anew even if the user's cache has them. */
+    public LoadOptions withoutCache() {
+        return new LoadOptions(backend, threads, weights, kv, kvMemory, kernels, false);
     }
 }

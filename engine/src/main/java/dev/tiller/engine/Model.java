@@ -5,12 +5,16 @@ import dev.tiller.kernels.Buffer;
 import dev.tiller.kernels.KvPages;
 import dev.tiller.kernels.SiteTaps;
 import dev.tiller.kernels.WeightFormat;
+import dev.tiller.kernels.cpu.SimdBackend;
+import dev.tiller.kernels.cpu.WarmUp;
 import dev.tiller.kernels.lab.LabBackends;
 import dev.tiller.loader.Checkpoint;
 import dev.tiller.loader.TillerException;
+import dev.tiller.loader.Timeline;
 import dev.tiller.loader.template.ChatTemplate;
 import dev.tiller.loader.template.Message;
 import dev.tiller.loader.tokenizer.Tokenizer;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -19,6 +23,10 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
@@ -39,13 +47,14 @@ public final class Model implements AutoCloseable {
     private final Checkpoint checkpoint;
     private final ModelSpec spec;
     private final Backend backend;
+    private final WarmUp warmUp;
     private final Weights weights;
     private final KvCache cache;
     private final Transformer transformer;
     private final Tokenizer tokenizer;
     private final ChatTemplate template;
     private final Set<Integer> stopTokens;
-    private final String fingerprint;
+    private String fingerprint;
     private final AtomicBoolean inUse = new AtomicBoolean();
     private final Map<SteeringPlan, CompiledPlan> compiled = new LinkedHashMap<>(16, 0.75f, true) {
         private static final long serialVersionUID = 1L;
@@ -56,21 +65,76 @@ public final class Model implements AutoCloseable {
         }
     };
 
-    private Model(Checkpoint checkpoint, Backend backend, LoadOptions options) {
+    private Model(Checkpoint checkpoint, Backend backend, WarmUp warmUp, LoadOptions options) {
+        this.warmUp = warmUp;
         this.checkpoint = checkpoint;
         this.backend = backend;
         this.spec = ModelSpec.of(checkpoint.config());
-        this.weights = Weights.load(checkpoint, spec, backend, options.weights());
+        FutureTask<TextSide> text = background("tiller-text", () -> TextSide.read(checkpoint));
+        try {
+            if (options.cache()) {
+                WeightCache.ofUser(System.getenv()).attach(backend, checkpoint, options.weights());
+            }
+            this.weights = Weights.load(checkpoint, spec, backend, options.weights());
+        } finally {
+            awaitEnd(text); // it reads the mapped file, which is closed after an error
+        }
+        Timeline.mark("weights packed");
         this.cache = cache(options);
         this.transformer = new Transformer(spec, weights, backend, cache);
-        this.tokenizer = checkpoint.hasTokenizer() ? checkpoint.tokenizer() : null;
-        this.template = checkpoint
-                .chatTemplateSource()
-                .map(s -> ChatTemplate.parse(s, checkpoint.name()))
-                .orElse(null);
+        TextSide side = result(text);
+        this.tokenizer = side.tokenizer;
+        this.template = side.template;
         checkTokenizer();
-        this.stopTokens = StopTokens.of(checkpoint, tokenizer, template);
-        this.fingerprint = checkpoint.fingerprint();
+        this.stopTokens = side.stopTokens;
+        Timeline.mark("model loaded");
+    }
+
+    /** What turns texts into tokens and back; read while the weights are. Parts that the model lacks are null. */
+    private record TextSide(Tokenizer tokenizer, ChatTemplate template, Set<Integer> stopTokens) {
+        static TextSide read(Checkpoint checkpoint) {
+            Tokenizer tokenizer = checkpoint.hasTokenizer() ? checkpoint.tokenizer() : null;
+            Timeline.mark("tokenizer read");
+            ChatTemplate template = checkpoint
+                    .chatTemplateSource()
+                    .map(s -> ChatTemplate.parse(s, checkpoint.name()))
+                    .orElse(null);
+            Set<Integer> stopTokens = StopTokens.of(checkpoint, tokenizer, template);
+            Timeline.mark("stop tokens found");
+            return new TextSide(tokenizer, template, stopTokens);
+        }
+    }
+
+    private static void awaitEnd(Future<?> future) {
+        try {
+            result(future);
+        } catch (RuntimeException | Error e) {
+            // thrown when the result is asked for
+        }
+    }
+
+    /** The result of work in another thread, or what it threw. An interrupt is kept for later: the work is short. */
+    private static <T> T result(Future<T> future) {
+        boolean interrupted = false;
+        try {
+            while (true) {
+                try {
+                    return future.get();
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                } catch (ExecutionException e) {
+                    switch (e.getCause()) {
+                        case RuntimeException r -> throw r;
+                        case Error r -> throw r;
+                        default -> throw new IllegalStateException(e.getCause());
+                    }
+                }
+            }
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
     }
 
     private KvCache cache(LoadOptions options) {
@@ -111,18 +175,51 @@ public final class Model implements AutoCloseable {
 
     /** Loads an HF directory or a GGUF file. Everything wrong with it is an error that names the file and the tensor or key. */
     public static Model load(Path path, LoadOptions options) {
-        Checkpoint checkpoint = Checkpoint.open(path);
-        Backend backend = null;
+        if (!Files.exists(path)) {
+            throw Checkpoint.missing(path);
+        }
+        // Both take their time, and the sooner the backend is there the sooner its kernels can get warm.
+        FutureTask<Started> opening = background("tiller-backend", () -> Started.open(options));
+        Checkpoint checkpoint = null;
         try {
-            backend = LabBackends.open(options.backend(), options.threads(), options.kernels());
-            return new Model(checkpoint, backend, options);
+            checkpoint = Checkpoint.open(path);
+            Timeline.mark("checkpoint open");
+            Started started = result(opening);
+            started.warmUp.formats(Weights.formats(checkpoint, started.backend, options.weights()));
+            return new Model(checkpoint, started.backend, started.warmUp, options);
         } catch (RuntimeException | Error e) {
-            if (backend != null) {
-                backend.close();
+            close(opening);
+            if (checkpoint != null) {
+                checkpoint.close();
             }
-            checkpoint.close();
             throw e;
         }
+    }
+
+    /** A backend, getting warm. */
+    private record Started(Backend backend, WarmUp warmUp) {
+        static Started open(LoadOptions options) {
+            Backend backend = LabBackends.open(options.backend(), options.threads(), options.kernels());
+            Timeline.mark("backend open");
+            return new Started(backend, WarmUp.start(backend));
+        }
+    }
+
+    /** Closes a backend that is being opened, unless that fails. */
+    private static void close(Future<Started> opening) {
+        try {
+            Started started = result(opening);
+            started.warmUp.stop();
+            started.backend.close();
+        } catch (RuntimeException | Error e) {
+            // not opened: nothing to close
+        }
+    }
+
+    private static <T> FutureTask<T> background(String name, Callable<T> work) {
+        FutureTask<T> task = new FutureTask<>(work);
+        Thread.ofPlatform().daemon().name(name).start(task);
+        return task;
     }
 
     // ---- what it is ----
@@ -140,13 +237,21 @@ public final class Model implements AutoCloseable {
     }
 
     /** Identifies weights and configuration; vector files carry it. */
-    public String fingerprint() {
+    public synchronized String fingerprint() {
+        if (fingerprint == null) {
+            fingerprint = checkpoint.fingerprint();
+        }
         return fingerprint;
     }
 
     /** Bytes of all weight matrices in memory. */
     public long weightBytes() {
         return weights.bytes();
+    }
+
+    /** True if weights were taken from the user's {@link WeightCache}. */
+    public boolean weightsCached() {
+        return backend instanceof SimdBackend simd && simd.matricesFromFile() > 0;
     }
 
     /** Bytes of the weight matrices that a step must read whatever its rows are: all but an embedding table of its own. */
@@ -311,7 +416,8 @@ public final class Model implements AutoCloseable {
 
     CompiledPlan compile(SteeringPlan plan) {
         return compiled.computeIfAbsent(
-                plan, p -> CompiledPlan.compile(p, spec.blocks(), spec.width(), spec.maxPositions(), fingerprint));
+                plan,
+                p -> CompiledPlan.compile(p, spec.blocks(), spec.width(), spec.maxPositions(), this::fingerprint));
     }
 
     /** An empty list of rows for {@link #forward}. */
@@ -352,6 +458,7 @@ public final class Model implements AutoCloseable {
             throw new IllegalStateException("the model is in use: call it after the run, or load a second one");
         }
         try {
+            warmUp.await();
             return work.get();
         } finally {
             inUse.set(false);
@@ -364,6 +471,7 @@ public final class Model implements AutoCloseable {
 
     @Override
     public void close() {
+        warmUp.stop();
         backend.close();
         checkpoint.close();
     }

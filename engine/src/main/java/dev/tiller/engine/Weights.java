@@ -52,6 +52,18 @@ record Weights(Matrix embed, Matrix head, Norm finalNorm, List<Block> blocks) {
         return new Loading(checkpoint, spec, backend, format).run();
     }
 
+    /** The formats that the matrices will have, as far as the first block tells: for the warm-up of kernels. */
+    static Set<WeightFormat> formats(Checkpoint checkpoint, Backend backend, WeightFormat format) {
+        Loading loading = new Loading(checkpoint, null, backend, format);
+        WeightNames names = WeightNames.of(checkpoint.config().modelType());
+        Set<WeightFormat> formats = new LinkedHashSet<>();
+        for (WeightRole role : List.of(WeightRole.GATE, WeightRole.DOWN, WeightRole.O, WeightRole.Q)) {
+            checkpoint.find(names.name(role, 0)).ifPresent(view -> formats.add(loading.format(List.of(view))));
+        }
+        checkpoint.find(names.name(WeightRole.EMBED)).ifPresent(view -> formats.add(loading.tableFormat(view)));
+        return formats;
+    }
+
     /** Bytes of all matrices. */
     long bytes() {
         long n = embed.bytes() + (head == embed ? 0 : head.bytes());
@@ -110,28 +122,36 @@ record Weights(Matrix embed, Matrix head, Norm finalNorm, List<Block> blocks) {
                     bias(names, b, WeightRole.DOWN_BIAS));
         }
 
-        /** Embedding or head: too few bits hurt most there, so Q4 stands for Q8 unless the file stores no more. */
         private Matrix table(String name) {
             TensorView view = checkpoint.tensor(name);
+            return backend.matrix(List.of(view), tableFormat(view));
+        }
+
+        /** Embedding or head: too few bits hurt most there, so Q4 stands for Q8 unless the file stores no more. */
+        private WeightFormat tableFormat(TensorView view) {
             WeightFormat natural = backend.naturalFormat(view);
             boolean more = format == WeightFormat.Q4 && natural != WeightFormat.Q4;
-            WeightFormat chosen = format == null ? natural : more ? WeightFormat.Q8 : format;
-            return backend.matrix(List.of(view), chosen);
+            return format == null ? natural : more ? WeightFormat.Q8 : format;
+        }
+
+        private Matrix matrix(String... parts) {
+            List<TensorView> views = new ArrayList<>();
+            for (String name : parts) {
+                views.add(checkpoint.tensor(name));
+            }
+            return backend.matrix(views, format(views));
         }
 
         /** Tensors stacked; those of different stored formats in F32, the only one that holds the numbers of both. */
-        private Matrix matrix(String... parts) {
-            List<TensorView> views = new ArrayList<>();
+        private WeightFormat format(List<TensorView> parts) {
             WeightFormat chosen = format;
-            for (String name : parts) {
-                TensorView view = checkpoint.tensor(name);
-                views.add(view);
+            for (TensorView view : parts) {
                 if (format == null) {
                     WeightFormat natural = backend.naturalFormat(view);
                     chosen = chosen == null || chosen == natural ? natural : WeightFormat.F32;
                 }
             }
-            return backend.matrix(views, chosen);
+            return chosen;
         }
 
         private Norm norm(String name) {

@@ -25,7 +25,7 @@ class CompiledPlanTest {
     }
 
     private static CompiledPlan compile(Edit... edits) {
-        return CompiledPlan.compile(SteeringPlan.of(edits), BLOCKS, WIDTH, 100, "model");
+        return CompiledPlan.compile(SteeringPlan.of(edits), BLOCKS, WIDTH, 100, () -> "model");
     }
 
     private static String refused(Edit... edits) {

@@ -192,6 +192,8 @@ class PerplexityTest {
                 tokens = Arrays.copyOf(m.encode(Files.readString(text).substring(0, 12000)), 2048);
                 Perplexity.Result r = new Perplexity(m, 512, 512).of(tokens, n -> {});
                 assertEquals(2044, r.tokens());
+                assertEquals(List.of("f32", "q8", "q4+q8").get(i), m.weightFormats());
+                assertTrue(i != 2 || m.weightBytes() < 120_000_000, m.weightBytes() + " bytes of weights");
                 sums[i] = -r.logLikelihood() / r.tokens();
             }
         }

@@ -27,7 +27,7 @@ public final class Checkpoint implements AutoCloseable {
     /** Opens a Hugging Face directory, a .gguf file, or a directory whose only model is one .gguf file. */
     public static Checkpoint open(Path path) {
         if (!Files.exists(path)) {
-            throw new TillerException(path + ": no such model directory or file");
+            throw missing(path);
         }
         if (isGguf(path)) {
             return new Checkpoint(openGguf(path));
@@ -46,6 +46,11 @@ public final class Checkpoint implements AutoCloseable {
                     + (ggufs.isEmpty() ? "no .gguf file" : ggufs.size() + " .gguf files: name the one to open"));
         }
         return new Checkpoint(openGguf(ggufs.getFirst()));
+    }
+
+    /** What to throw where there is nothing. */
+    public static TillerException missing(Path path) {
+        return new TillerException(path + ": no such model directory or file");
     }
 
     private static ModelSource openGguf(Path file) {

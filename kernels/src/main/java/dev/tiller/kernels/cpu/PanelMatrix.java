@@ -4,8 +4,8 @@ import dev.tiller.kernels.Matrix;
 import dev.tiller.kernels.WeightFormat;
 import dev.tiller.kernels.WeightRows;
 import dev.tiller.loader.TillerException;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
 
 /** A weight [n, k] in {@link Panels}, outside the Java heap. */
 final class PanelMatrix implements Matrix {
@@ -29,12 +29,12 @@ final class PanelMatrix implements Matrix {
     }
 
     /** Repacks the weight, panel by panel on all threads. */
-    static PanelMatrix pack(SimdBackend owner, WeightRows source, Arena arena, WorkerPool pool) {
+    static PanelMatrix pack(SimdBackend owner, WeightRows source, SegmentAllocator room, WorkerPool pool) {
         Panels panels = panels(source, pool);
         long bytes = bytes(panels, source.rows());
         MemorySegment data;
         try {
-            data = arena.allocate(bytes, 64);
+            data = room.allocate(bytes, 64);
         } catch (OutOfMemoryError e) {
             throw new TillerException("no memory for " + bytes + " bytes of weights", e);
         }

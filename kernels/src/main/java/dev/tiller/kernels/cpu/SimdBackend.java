@@ -21,7 +21,12 @@ import dev.tiller.kernels.WeightFormat;
 import dev.tiller.kernels.WeightRows;
 import dev.tiller.loader.TensorView;
 import java.lang.foreign.Arena;
+import java.lang.foreign.SegmentAllocator;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
 
 /**
  * The fast backend for processors: vectors of the Vector API, all cores, weights in their own format outside the Java
@@ -32,6 +37,10 @@ public final class SimdBackend extends HeapBackend {
     private final String note;
     private final WorkerPool pool;
     private final Arena weights = Arena.ofShared();
+    private final SegmentAllocator room = new Slabs(weights);
+    private final Map<String, PanelMatrix> matrices = new LinkedHashMap<>();
+    private PackedWeights packed;
+    private int fromFile;
     private final MatmulTask matmul;
     private final AttentionTask attention;
     private final SiteTask site;
@@ -94,7 +103,45 @@ public final class SimdBackend extends HeapBackend {
 
     @Override
     public Matrix matrix(List<TensorView> parts, WeightFormat format) {
-        return PanelMatrix.pack(this, new WeightRows(parts, format), weights, pool);
+        String name = parts.stream().map(TensorView::name).collect(Collectors.joining("+"));
+        WeightRows source = new WeightRows(parts, format);
+        PanelMatrix found = packed == null ? null : packed.find(this, name, source.rows(), source.columns(), format);
+        PanelMatrix matrix = found != null ? found : PanelMatrix.pack(this, source, room, pool);
+        if (found == null) {
+            forget(parts);
+        }
+        fromFile += found != null ? 1 : 0;
+        matrices.put(name, matrix);
+        return matrix;
+    }
+
+    /** What has been packed need not stay in memory a second time; if it is read again, the system reads the file again. */
+    private static void forget(List<TensorView> parts) {
+        for (TensorView part : parts) {
+            if (part.data().isMapped()) {
+                part.data().unload();
+            }
+        }
+    }
+
+    /**
+     * Takes matrices from a file where it has them, from now on.
+     *
+     * @param file to be read
+     * @param key as in {@link PackedWeights#open}, which says what is refused
+     */
+    public void takePacked(Path file, String key) {
+        packed = PackedWeights.open(file, key, weights);
+    }
+
+    /** How many of the matrices came from a file of packed weights. */
+    public int matricesFromFile() {
+        return fromFile;
+    }
+
+    /** Writes all matrices made so far, by the names of their tensors, for {@link #takePacked}. */
+    public void writePacked(Path file, String key) {
+        PackedWeights.write(file, key, matrices);
     }
 
     private PanelMatrix own(Matrix w) {

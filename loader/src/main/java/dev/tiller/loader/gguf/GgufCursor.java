@@ -7,11 +7,18 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
 
 /** Reads a GGUF header from front to back; every step is checked against the end of the file. */
 final class GgufCursor {
     static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+    /** Bytes of strings that are copied at a time. */
+    private static final int CHUNK = 1 << 16;
+
+    private static final char MALFORMED = '\ufffd';
 
     private final MemorySegment file;
     private final String source;
@@ -54,6 +61,17 @@ final class GgufCursor {
         return take(count(1, "length of " + what), what);
     }
 
+    /** Goes past strings. There may be 100,000 of them while Java is still cold, hence no slice and no text for each. */
+    void skipStrings(long count, String what) {
+        for (long i = 0; i < count; i++) {
+            long bytes = remaining() < Long.BYTES ? -1 : file.get(LONG, at);
+            if (bytes < 0 || bytes > remaining() - Long.BYTES) {
+                string(what); // says what is wrong
+            }
+            at += Long.BYTES + bytes;
+        }
+    }
+
     /** A key or a tensor name: short and strictly UTF-8. */
     String name(int maxBytes, String what) {
         MemorySegment bytes = string(what);
@@ -81,11 +99,44 @@ final class GgufCursor {
         return new TillerException(source + ": " + message);
     }
 
+    /** Strings one after the other, each a length and as many bytes, all within {@code data}; decoded strictly. */
+    static List<String> strings(MemorySegment data, int count, String source, String what) {
+        List<String> out = new ArrayList<>(count);
+        byte[] buffer = new byte[CHUNK];
+        long begin = 0; // of the buffer in data
+        int filled = 0;
+        long at = 0;
+        for (int i = 0; i < count; i++) {
+            long length = data.get(LONG, at);
+            at += Long.BYTES;
+            if (at + length > begin + filled) {
+                begin = at;
+                filled = (int) Math.min(data.byteSize() - at, Math.max(length, CHUNK));
+                buffer = filled <= buffer.length ? buffer : new byte[filled];
+                MemorySegment.copy(data, ValueLayout.JAVA_BYTE, begin, buffer, 0, filled);
+            }
+            out.add(utf8(buffer, (int) (at - begin), (int) length, source, what));
+            at += length;
+        }
+        return out;
+    }
+
     /** Strict decoding: a malformed string is an error that names the file and the place. */
     static String utf8(MemorySegment bytes, String source, String what) {
+        return utf8(bytes.toArray(ValueLayout.JAVA_BYTE), 0, (int) bytes.byteSize(), source, what);
+    }
+
+    private static String utf8(byte[] bytes, int from, int length, String source, String what) {
+        String text = new String(bytes, from, length, StandardCharsets.UTF_8);
+        // Java puts this character for what is malformed; then only a strict decoder knows whether it was there.
+        if (text.indexOf(MALFORMED) < 0) {
+            return text;
+        }
         try {
-            ByteBuffer buffer = bytes.asByteBuffer();
-            return StandardCharsets.UTF_8.newDecoder().decode(buffer).toString();
+            return StandardCharsets.UTF_8
+                    .newDecoder()
+                    .decode(ByteBuffer.wrap(bytes, from, length))
+                    .toString();
         } catch (CharacterCodingException e) {
             throw new TillerException(source + ": " + what + ": expected UTF-8, found malformed bytes", e);
         }

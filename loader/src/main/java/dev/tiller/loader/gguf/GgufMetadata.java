@@ -4,7 +4,6 @@ import dev.tiller.loader.TillerException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
-import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -89,11 +88,7 @@ public final class GgufMetadata {
             throw in.error(what + ": expected arrays nested at most " + MAX_NESTING + " deep, found more");
         }
         switch (element) {
-            case STRING -> {
-                for (long i = 0; i < count; i++) {
-                    in.string("string of " + what);
-                }
-            }
+            case STRING -> in.skipStrings(count, "string of " + what);
             case ARRAY -> {
                 for (long i = 0; i < count; i++) {
                     GgufValueType inner = readType(in, what);
@@ -192,14 +187,7 @@ public final class GgufMetadata {
         if (value.element != GgufValueType.STRING) {
             throw mismatch(key, "an array of STRING", value.describe());
         }
-        List<String> out = new ArrayList<>((int) value.count);
-        long at = 0;
-        for (int i = 0; i < value.count; i++) {
-            long length = value.data.get(GgufCursor.LONG, at);
-            out.add(decode(value.data.asSlice(at + Long.BYTES, length), key));
-            at += Long.BYTES + length;
-        }
-        return Optional.of(out);
+        return Optional.of(GgufCursor.strings(value.data, (int) value.count, source, "key " + key));
     }
 
     /** An array of F32. */

@@ -30,6 +30,7 @@ public final class GgufModel implements ModelSource {
     private final Map<String, GgufTensor> tensors;
     private final GgufWeights weights = new GgufWeights();
     private final Map<String, TensorView> loaded = new ConcurrentHashMap<>();
+    private List<String> tokens;
     private Tokenizer tokenizer;
 
     private GgufModel(Gguf file) {
@@ -149,9 +150,16 @@ public final class GgufModel implements ModelSource {
     @Override
     public synchronized Tokenizer tokenizer() {
         if (tokenizer == null) {
-            tokenizer = Tokenizer.fromGguf(GgufTokens.vocabulary(file, config));
+            tokenizer = Tokenizer.fromGguf(GgufTokens.vocabulary(file, config, tokens()));
         }
         return tokenizer;
+    }
+
+    private synchronized List<String> tokens() {
+        if (tokens == null) {
+            tokens = GgufTokens.tokens(file, config);
+        }
+        return tokens;
     }
 
     @Override
@@ -161,7 +169,7 @@ public final class GgufModel implements ModelSource {
 
     @Override
     public Map<String, String> specialTokens() {
-        return GgufTokens.special(file, config);
+        return hasTokenizer() ? GgufTokens.special(file, tokens()) : Map.of();
     }
 
     @Override

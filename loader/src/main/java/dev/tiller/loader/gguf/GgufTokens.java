@@ -25,10 +25,14 @@ final class GgufTokens {
     private GgufTokens() {}
 
     static GgufVocabulary vocabulary(Gguf file, ModelConfig config) {
+        return vocabulary(file, config, tokens(file, config));
+    }
+
+    /** @param tokens what {@link #tokens} gives */
+    static GgufVocabulary vocabulary(Gguf file, ModelConfig config, List<String> tokens) {
         GgufMetadata m = file.metadata();
         String model = m.string(PREFIX + "model").orElseThrow(() -> missing(file, "model"));
         String pre = m.string(PREFIX + "pre").orElse(null);
-        List<String> tokens = tokens(file, config);
         float[] scores = m.floats(PREFIX + "scores").orElse(null);
         int[] types = m.ints(PREFIX + "token_type").orElse(null);
         checkLength(file, "scores", scores == null ? -1 : scores.length, tokens.size());
@@ -49,13 +53,9 @@ final class GgufTokens {
                 m.bool(PREFIX + "add_space_prefix").orElse(pieces));
     }
 
-    /** Strings of the special tokens that the file names; empty if it comes without a vocabulary. */
-    static Map<String, String> special(Gguf file, ModelConfig config) {
+    /** Strings of the special tokens that the file names. */
+    static Map<String, String> special(Gguf file, List<String> tokens) {
         Map<String, String> special = new LinkedHashMap<>();
-        if (!file.metadata().has(PREFIX + "tokens")) {
-            return special;
-        }
-        List<String> tokens = tokens(file, config);
         SPECIAL.forEach((name, key) -> {
             int id = GgufConfig.tokenId(file, key, tokens.size());
             if (id >= 0) {
@@ -65,7 +65,8 @@ final class GgufTokens {
         return special;
     }
 
-    private static List<String> tokens(Gguf file, ModelConfig config) {
+    /** The strings of all tokens. */
+    static List<String> tokens(Gguf file, ModelConfig config) {
         List<String> tokens = file.metadata().strings(PREFIX + "tokens").orElseThrow(() -> missing(file, "tokens"));
         if (tokens.size() > config.vocabSize()) {
             throw new TillerException(file.path() + ": key " + PREFIX + "tokens: expected at most " + config.vocabSize()

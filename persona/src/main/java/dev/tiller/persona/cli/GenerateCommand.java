@@ -13,6 +13,7 @@ import dev.tiller.engine.SteeringPlan;
 import dev.tiller.engine.TokenSink;
 import dev.tiller.engine.Vectors;
 import dev.tiller.loader.GenerationConfig;
+import dev.tiller.loader.Timeline;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
@@ -72,6 +73,7 @@ public class GenerateCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
+        Timeline.mark("command line read");
         try (Model model = options.load(console)) {
             SteeringPlan plan = steering.plan(model);
             GenerationConfig config = model.checkpoint().generationConfig();
@@ -84,6 +86,7 @@ public class GenerateCommand implements Callable<Integer> {
                     ignoreEnd);
             Probe probe = watch == null ? null : SteeringArguments.probe(watch, model);
             options.note(console, sampling.describe(config));
+            Timeline.mark("prompt tokens known");
             if (json) {
                 writeJson(run(model, request, probe, TokenSink.NONE));
             } else {
@@ -123,6 +126,7 @@ public class GenerateCommand implements Callable<Integer> {
             String piece = console.visible(model.hasTokenizer() ? text : id + " ");
             console.out().print(projections == null ? piece : colours.paint(piece, projections[0] / scale));
             console.out().flush();
+            Timeline.mark("token " + index);
             return true;
         };
         long start = System.nanoTime();

@@ -1,12 +1,19 @@
 package dev.tiller.persona.cli;
 
+import dev.tiller.kernels.cpu.WarmUp;
+import dev.tiller.loader.Timeline;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Properties;
 import java.util.ServiceLoader;
+import java.util.Set;
+import java.util.function.Function;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Ansi;
@@ -39,6 +46,12 @@ public final class Main implements Runnable {
     static final int FAILED = 1;
     static final int USAGE = 2;
 
+    /** Commands of which the first answer is waited for: kernels begin to get warm before the arguments are read. */
+    private static final Set<String> RUN_A_MODEL = Set.of("generate", "chat");
+
+    /** Arguments with which the kernels of the processor are not used. */
+    private static final Set<String> NO_VECTORS = Set.of("scalar", "cuda", "--help", "-h");
+
     @Spec
     private CommandSpec spec;
 
@@ -52,7 +65,14 @@ public final class Main implements Runnable {
 
     /** Runs the command line and ends the process with its exit code. */
     public static void main(String[] args) {
-        System.exit(run(Console.system(), args));
+        Timeline.mark("main");
+        if (args.length > 0 && RUN_A_MODEL.contains(args[0]) && Collections.disjoint(List.of(args), NO_VECTORS)) {
+            WarmUp.begin();
+        }
+        int code = run(Console.system(), args);
+        Timeline.mark("end");
+        Timeline.threads();
+        System.exit(code);
     }
 
     /** Runs one command line; returns the exit code and never throws. */
@@ -60,7 +80,9 @@ public final class Main implements Runnable {
         Main main = new Main();
         int code;
         try {
-            code = main.commandLine(console).execute(args);
+            CommandLine line = main.commandLine(console, args);
+            Timeline.mark("commands known");
+            code = line.execute(args);
             console.flush();
         } catch (Throwable t) {
             code = main.report(t, console);
@@ -68,22 +90,38 @@ public final class Main implements Runnable {
         return code;
     }
 
-    private CommandLine commandLine(Console console) {
+    /**
+     * The commands of this module by name, in the order of the help. Made only when needed: reading the annotations of
+     * all of them takes longer than starting Java.
+     */
+    static final Map<String, Function<Console, Object>> COMMANDS = commands();
+
+    private static Map<String, Function<Console, Object>> commands() {
+        Map<String, Function<Console, Object>> commands = new LinkedHashMap<>();
+        commands.put("demo", DemoCommand::new);
+        commands.put("generate", GenerateCommand::new);
+        commands.put("chat", ChatCommand::new);
+        commands.put("extract", ExtractCommand::new);
+        commands.put("inspect", InspectCommand::new);
+        commands.put("activations", ActivationsCommand::new);
+        commands.put("perplexity", PerplexityCommand::new);
+        commands.put("tokenize", TokenizeCommand::new);
+        commands.put("render", RenderCommand::new);
+        commands.put("cache", CacheCommand::new);
+        return commands;
+    }
+
+    /** Knows all commands, or only the one whose name the arguments begin with. */
+    private CommandLine commandLine(Console console, String... args) {
         CommandLine line = new CommandLine(this);
-        for (Object command : List.of(
-                new DemoCommand(console),
-                new GenerateCommand(console),
-                new ChatCommand(console),
-                new ExtractCommand(console),
-                new InspectCommand(console),
-                new ActivationsCommand(console),
-                new PerplexityCommand(console),
-                new TokenizeCommand(console),
-                new RenderCommand(console))) {
-            line.addSubcommand(command);
-        }
-        for (CommandProvider provider : ServiceLoader.load(CommandProvider.class)) {
-            provider.commands(console).forEach(line::addSubcommand);
+        Function<Console, Object> only = args.length == 0 ? null : COMMANDS.get(args[0]);
+        if (only != null) {
+            line.addSubcommand(only.apply(console));
+        } else {
+            COMMANDS.values().forEach(make -> line.addSubcommand(make.apply(console)));
+            for (CommandProvider provider : ServiceLoader.load(CommandProvider.class)) {
+                provider.commands(console).forEach(line::addSubcommand);
+            }
         }
         line.getCommandSpec().usageMessage().footer(examples());
         line.setOut(new PrintWriter(console.out(), true, StandardCharsets.UTF_8));
@@ -92,7 +130,7 @@ public final class Main implements Runnable {
                 TokenColours.of(console) == TokenColours.NONE ? Ansi.OFF : Ansi.ON));
         line.setExpandAtFiles(false);
         line.setCaseInsensitiveEnumValuesAllowed(true);
-        line.setParameterExceptionHandler((e, args) -> usageError(e, console));
+        line.setParameterExceptionHandler((e, given) -> usageError(e, console));
         line.setExecutionExceptionHandler((e, command, parsed) -> report(e, console));
         return line;
     }

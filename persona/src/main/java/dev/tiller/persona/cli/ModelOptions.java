@@ -44,10 +44,14 @@ public final class ModelOptions {
     @Option(
             names = "--weights",
             paramLabel = "FORMAT",
+            split = ",",
             converter = Weights.class,
             description = "Weights in memory: f32, bf16, f16, q8 or q4; with q4 the embedding table and the head are q8"
                     + " (default: as stored).")
-    private WeightFormat weights;
+    private List<WeightFormat> weights = List.of();
+
+    @Option(names = "--no-cache", description = "Pack the weights anew even if \"tiller cache add\" has kept them.")
+    private boolean noCache;
 
     @Option(
             names = "--kv",
@@ -82,8 +86,27 @@ public final class ModelOptions {
 
     /** How the model is loaded. */
     public LoadOptions loadOptions() {
+        if (weights.size() > 1) {
+            throw new TillerException("--weights: expected one format, found " + weights.size() + " (" + weights + ")");
+        }
+        return loadOptions(weights.isEmpty() ? null : weights.getFirst());
+    }
+
+    /** How the model is loaded with that format, whatever --weights says. */
+    public LoadOptions loadOptions(WeightFormat format) {
         return new LoadOptions(
-                backend, threads == null ? 0 : threads, weights, kv, kvMemory == null ? 0 : kvMemory, kernels);
+                backend,
+                threads == null ? 0 : threads,
+                format,
+                kv,
+                kvMemory == null ? 0 : kvMemory,
+                kernels,
+                !noCache);
+    }
+
+    /** The formats of --weights: none, one, or several where a command takes turns with several. */
+    public List<WeightFormat> weightFormats() {
+        return weights;
     }
 
     /** True if notes and progress are not wanted. */
@@ -104,7 +127,8 @@ public final class ModelOptions {
                 console,
                 path.toAbsolutePath().normalize().getFileName() + ": "
                         + loaded.spec().blocks() + " blocks, width "
-                        + loaded.spec().width() + "; " + loaded.backend().description());
+                        + loaded.spec().width() + "; " + loaded.backend().description()
+                        + (loaded.weightsCached() ? "; weights from the cache" : ""));
         note(console, loaded.memory());
         return loaded;
     }
@@ -155,24 +179,6 @@ public final class ModelOptions {
         }
     }
 
-    /** A number of bytes, with k, m or g for powers of 1024. */
-    static final class Size implements ITypeConverter<Long> {
-        private static final Pattern FORM = Pattern.compile("(\\d{1,12}(?:\\.\\d{1,6})?)([kmg]?)b?");
-
-        @Override
-        public Long convert(String value) {
-            Matcher m = FORM.matcher(value.toLowerCase(Locale.ROOT));
-            if (m.matches()) {
-                int shift = m.group(2).isEmpty() ? 0 : 10 * (1 + "kmg".indexOf(m.group(2)));
-                double bytes = Double.parseDouble(m.group(1)) * (1L << shift);
-                if (bytes >= 1) {
-                    return (long) bytes;
-                }
-            }
-            throw new TypeConversionException("expected a size such as 500m or 4g, found \"" + value + "\"");
-        }
-    }
-
     /** A format that inputs of matmuls, keys and values can have. */
     public static final class Operand implements ITypeConverter<WeightFormat> {
         @Override
@@ -189,6 +195,24 @@ public final class ModelOptions {
                         + accepted.stream()
                                 .map(f -> f.name().toLowerCase(Locale.ROOT))
                                 .collect(Collectors.joining(", "))));
+    }
+
+    /** A number of bytes, with k, m or g for powers of 1024. */
+    static final class Size implements ITypeConverter<Long> {
+        private static final Pattern FORM = Pattern.compile("(\\d{1,12}(?:\\.\\d{1,6})?)([kmg]?)b?");
+
+        @Override
+        public Long convert(String value) {
+            Matcher m = FORM.matcher(value.toLowerCase(Locale.ROOT));
+            if (m.matches()) {
+                int shift = m.group(2).isEmpty() ? 0 : 10 * (1 + "kmg".indexOf(m.group(2)));
+                double bytes = Double.parseDouble(m.group(1)) * (1L << shift);
+                if (bytes >= 1) {
+                    return (long) bytes;
+                }
+            }
+            throw new TypeConversionException("expected a size such as 500m or 4g, found \"" + value + "\"");
+        }
     }
 
     /** A whole number of at least 1. */

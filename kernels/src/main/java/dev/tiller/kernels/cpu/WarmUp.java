@@ -1,0 +1,260 @@
+package dev.tiller.kernels.cpu;
+
+import dev.tiller.kernels.Activation;
+import dev.tiller.kernels.AttentionSpec;
+import dev.tiller.kernels.Backend;
+import dev.tiller.kernels.Buffer;
+import dev.tiller.kernels.EditTable;
+import dev.tiller.kernels.KvPages;
+import dev.tiller.kernels.Matrix;
+import dev.tiller.kernels.ModuleOutput;
+import dev.tiller.kernels.Norm;
+import dev.tiller.kernels.RopeTable;
+import dev.tiller.kernels.Rows;
+import dev.tiller.kernels.SiteTaps;
+import dev.tiller.kernels.WeightFormat;
+import dev.tiller.loader.DType;
+import dev.tiller.loader.TensorView;
+import dev.tiller.loader.Timeline;
+import java.lang.foreign.MemorySegment;
+import java.time.Duration;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * Runs the operations of a step on tiny operands, in a thread and on a backend of its own, while a model is read: until
+ * Java has compiled a kernel, its vectors are objects and it is a hundred times slower. The shapes are as small as they
+ * can be and still take the ways that a real step takes, because every operation on vectors that are objects makes Java
+ * compile more of what is not needed later.
+ *
+ * <p>A kernel that is not warm when the first step comes is only slow, so nothing here can fail: the first step waits for
+ * the end of the warm-up, but no longer than until a deadline.
+ */
+public final class WarmUp {
+    /** Set to false, Java starts cold; results are the same. */
+    public static final String PROPERTY = "tiller.warmup";
+
+    /** No warm-up. */
+    public static final WarmUp NONE = new WarmUp(false);
+
+    /** Longest time from the start that the first step waits. */
+    private static final long LONGEST_NANOS = 2_000_000_000L;
+
+    /**
+     * Calls of each operation in a round. The program's script lets Java compile kernels after so few of them; with
+     * Java's own settings it takes many rounds.
+     */
+    private static final int CALLS = 24;
+
+    /** A round in which a call took no longer on average ran compiled code. */
+    private static final long WARM_NANOS = 150_000;
+
+    /** Inputs of the matmul: a block of quantised weights and a part of one. */
+    private static final int K = 48;
+
+    /** Rows of a chunk of a prompt: makes use of the tiles for two, four and six rows. */
+    private static final int CHUNK = 12;
+
+    private static final int HEAD = 64;
+    private static final int GROUP = 3;
+    private static final int PAGES = 6;
+
+    private static WarmUp begun;
+
+    /** None, or one for matmuls and one for the rest: the compiler has more than one thread as well. */
+    private final List<Thread> threads;
+
+    private final CompletableFuture<Set<WeightFormat>> formats = new CompletableFuture<>();
+    private final long deadline = System.nanoTime() + LONGEST_NANOS;
+    private volatile boolean stopped;
+
+    private WarmUp(boolean wanted) {
+        Thread.Builder named = Thread.ofPlatform().daemon().name("tiller-warm-up-", 1);
+        threads = wanted ? List.of(named.unstarted(() -> run(false)), named.unstarted(() -> run(true))) : List.of();
+    }
+
+    /**
+     * Begins with what does not depend on a model, for a program that is going to load one: the next {@link #start} goes
+     * on with it.
+     */
+    public static synchronized void begin() {
+        if (begun == null && !"false".equals(System.getProperty(PROPERTY))) {
+            begun = new WarmUp(true);
+            begun.threads.forEach(Thread::start);
+        }
+    }
+
+    /** Begins in the background, or goes on, if that backend is one that needs it; {@link #formats} must follow. */
+    public static synchronized WarmUp start(Backend backend) {
+        if (backend instanceof SimdBackend) {
+            begin();
+        } else if (begun != null) {
+            begun.stop();
+        }
+        WarmUp warmUp = backend instanceof SimdBackend && begun != null ? begun : NONE;
+        begun = null;
+        return warmUp;
+    }
+
+    /** Says in which formats the weights of the steps will be. */
+    public void formats(Set<WeightFormat> weights) {
+        formats.complete(weights);
+    }
+
+    /** Waits until all is warm, or the time is up. An interrupt ends the waiting and stays set. */
+    public void await() {
+        if (threads.isEmpty() || stopped) {
+            return;
+        }
+        try {
+            for (Thread thread : threads) {
+                long left = deadline - System.nanoTime();
+                if (left > 0) {
+                    thread.join(Duration.ofNanos(left));
+                }
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        stop();
+        Timeline.mark("warm");
+    }
+
+    /** Ends it soon. */
+    public void stop() {
+        stopped = true;
+        formats.complete(Set.of());
+    }
+
+    private void run(boolean matmuls) {
+        try {
+            Set<WeightFormat> weights =
+                    matmuls ? formats.get(LONGEST_NANOS, TimeUnit.NANOSECONDS) : Set.<WeightFormat>of();
+            try (SimdBackend backend = new SimdBackend(1)) {
+                Rounds rounds = new Rounds(backend, weights);
+                long slowest = matmuls ? rounds.matmuls() : rounds.others();
+                Timeline.mark("warm-up: first round done");
+                while (!stopped && System.nanoTime() < deadline && slowest > WARM_NANOS) {
+                    slowest = matmuls ? rounds.matmuls() : rounds.others();
+                }
+                Timeline.mark("warm-up: done");
+            }
+        } catch (Exception | LinkageError | OutOfMemoryError e) {
+            Timeline.mark("warm-up ended by " + e); // the first step will be slow, or say what is wrong
+        }
+    }
+
+    /** The operations and their operands. */
+    private final class Rounds {
+        private final Backend b;
+        private final AttentionSpec spec = new AttentionSpec(GROUP, 1, HEAD, 0.125f, 0, 0);
+        private final Buffer qkv;
+        private final Buffer mixed;
+        private final Buffer x;
+        private final Buffer delta;
+        private final Buffer normed;
+        private final Buffer gateUp;
+        private final Buffer act;
+        private final Buffer out;
+        private final Norm norm;
+        private final KvPages kv;
+        private final RopeTable angles;
+        private final Rows chunk;
+        private final Rows late;
+        private final Rows single;
+        private final int[] ids = new int[CHUNK];
+        private final int[] best = new int[1];
+        private final List<Matrix> weights;
+
+        Rounds(Backend b, Set<WeightFormat> formats) {
+            this.b = b;
+            weights = formats.stream().map(f -> weight(f, HEAD)).toList();
+            qkv = b.buffer(CHUNK, (GROUP + 2) * HEAD, numbers(CHUNK * (GROUP + 2) * HEAD));
+            mixed = b.buffer(CHUNK, GROUP * HEAD);
+            x = b.buffer(CHUNK, K, numbers(CHUNK * K));
+            delta = b.buffer(CHUNK, K, numbers(CHUNK * K));
+            normed = b.buffer(CHUNK, K);
+            gateUp = b.buffer(CHUNK, 2 * K, numbers(CHUNK * 2 * K));
+            act = b.buffer(CHUNK, K);
+            out = b.buffer(CHUNK, HEAD);
+            norm = new Norm(Norm.Kind.RMS, b.buffer(1, K, numbers(K)), null, 1e-5f, 0);
+            kv = b.kvPages(1, 1, HEAD, WeightFormat.F32);
+            int[] pages = new int[PAGES];
+            for (int i = 0; i < PAGES; i++) {
+                pages[i] = kv.allocate();
+            }
+            int positions = PAGES * KvPages.PAGE;
+            angles = new RopeTable(HEAD / 2, numbers(positions * HEAD / 2), numbers(positions * HEAD / 2));
+            chunk = rows(CHUNK, 0, pages);
+            late = rows(CHUNK, 3 * KvPages.PAGE - 1, pages);
+            single = rows(1, CHUNK, pages);
+        }
+
+        private static Rows rows(int count, int from, int[] pages) {
+            int[] position = new int[count];
+            for (int t = 0; t < count; t++) {
+                position[t] = from + t;
+            }
+            return new Rows(count, position, new int[count], new int[][] {pages});
+        }
+
+        /** Small numbers of both signs, all different. */
+        private static float[] numbers(int n) {
+            float[] values = new float[n];
+            for (int i = 0; i < n; i++) {
+                values[i] = (float) ((i * 0.618) % 1 - 0.5);
+            }
+            return values;
+        }
+
+        private Matrix weight(WeightFormat format, int rows) {
+            MemorySegment data = MemorySegment.ofArray(numbers(rows * K));
+            return b.matrix(
+                    List.of(new TensorView("warm-up", DType.F32, new long[] {rows, K}, data, "memory")), format);
+        }
+
+        /** Multiplies with all weights; returns the longest mean time of a call. */
+        long matmuls() {
+            long slowest = 0;
+            for (Matrix w : weights) {
+                slowest = Math.max(slowest, time(() -> b.matmul(x, CHUNK, w, null, out)));
+                slowest = Math.max(slowest, time(() -> b.matmul(x, 1, w, null, out)));
+                slowest = Math.max(slowest, time(() -> b.embed(w, ids, 2, 1, x)));
+            }
+            return slowest;
+        }
+
+        /** All other operations; returns the longest mean time of a call. */
+        long others() {
+            long slowest = 0;
+            for (Rows rows : List.of(chunk, late, single)) {
+                slowest = Math.max(slowest, time(() -> attend(rows)) / 4);
+            }
+            for (int rows : new int[] {2, CHUNK}) {
+                slowest = Math.max(slowest, time(() -> site(rows)));
+                slowest = Math.max(slowest, time(() -> b.gatedActivation(gateUp, rows, Activation.SILU, act)));
+            }
+            return Math.max(slowest, time(() -> b.argmax(out, 1, best)));
+        }
+
+        private void attend(Rows rows) {
+            b.prepareAttention(qkv, rows, spec, angles, kv, 0);
+            b.attend(qkv, rows, 0, kv, 0, spec, mixed);
+        }
+
+        private void site(int rows) {
+            ModuleOutput add = new ModuleOutput(delta, EditTable.NONE, null, EditTable.NONE);
+            b.site(x, add, rows, EditTable.NONE, SiteTaps.NONE, EditTable.NONE, norm, normed);
+        }
+
+        private long time(Runnable operation) {
+            long start = System.nanoTime();
+            for (int i = 0; i < CALLS && !stopped; i++) {
+                operation.run();
+            }
+            return (System.nanoTime() - start) / CALLS;
+        }
+    }
+}

@@ -1,0 +1,94 @@
+package dev.tiller.kernels.cpu;
+
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.tiller.kernels.WeightFormat;
+import dev.tiller.kernels.scalar.ScalarBackend;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+class WarmUpTest {
+    @Test
+    void endsWithEveryFormatAndWithNone() {
+        for (EnumSet<WeightFormat> formats :
+                List.of(EnumSet.allOf(WeightFormat.class), EnumSet.noneOf(WeightFormat.class))) {
+            try (SimdBackend b = new SimdBackend(2)) {
+                WarmUp warmUp = WarmUp.start(b);
+                warmUp.formats(formats);
+                warmUp.await();
+                warmUp.await();
+                warmUp.stop();
+            }
+        }
+        assertTrue(alive().isEmpty() || joined(), "its threads end");
+    }
+
+    @Test
+    void isNotForOtherBackends() {
+        WarmUp.begin();
+        assertSame(WarmUp.NONE, WarmUp.start(new ScalarBackend("test")));
+        assertTrue(joined(), "what was begun ends");
+    }
+
+    private static List<Thread> alive() {
+        return Thread.getAllStackTraces().keySet().stream()
+                .filter(t -> t.getName().startsWith("tiller-warm-up"))
+                .toList();
+    }
+
+    private static boolean joined() {
+        try {
+            for (Thread t : alive()) {
+                t.join();
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return false;
+        }
+        return true;
+    }
+
+    /** A pattern that matches nothing any more would only make the start slow, which no other test would see. */
+    @Test
+    void everyPatternForTheCompilerMatchesMethods() throws IOException {
+        List<String> unmatched = new ArrayList<>();
+        List<String> lines = Files.readAllLines(Path.of("src/main/jvm/kernels.compile"));
+        for (String line : lines) {
+            if (line.equals("quiet")) {
+                continue;
+            }
+            String[] pattern = line.split(",")[1].split("::");
+            String type = pattern[0].substring(pattern[0].lastIndexOf('.') + 1).replace("*", "");
+            try (Stream<Path> classes = Files.list(Path.of("target/classes/dev/tiller/kernels/cpu"))) {
+                boolean found = classes.map(f -> f.getFileName().toString().replace(".class", ""))
+                        .filter(n -> pattern[0].endsWith("*") ? n.startsWith(type) : n.equals(type))
+                        .anyMatch(n -> hasMethod(n, pattern[1]));
+                if (!found) {
+                    unmatched.add(line);
+                }
+            }
+        }
+        assertTrue(lines.size() > 10, "patterns");
+        assertTrue(unmatched.isEmpty(), "without a method: " + unmatched);
+    }
+
+    private static boolean hasMethod(String type, String method) {
+        try {
+            Class<?> c = Class.forName("dev.tiller.kernels.cpu." + type);
+            return Arrays.stream(c.getDeclaredMethods())
+                    .anyMatch(m -> method.equals("*") || m.getName().equals(method));
+        } catch (ClassNotFoundException e) {
+            assertFalse(true, "class file without a class: " + type);
+            return false;
+        }
+    }
+}
