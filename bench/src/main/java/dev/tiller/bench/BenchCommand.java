@@ -1,7 +1,10 @@
 package dev.tiller.bench;
 
+import dev.tiller.bench.peers.PeerOptions;
+import dev.tiller.bench.peers.PeersRun;
 import dev.tiller.engine.Model;
 import dev.tiller.kernels.Threads;
+import dev.tiller.loader.TillerException;
 import dev.tiller.persona.cli.Console;
 import dev.tiller.persona.cli.ModelOptions;
 import java.util.ArrayList;
@@ -75,6 +78,9 @@ final class BenchCommand implements Callable<Integer> {
             description = "Another engine to take turns with, e.g. \"python3 bench/peers/torch_peer.py\".")
     private String peerCommand;
 
+    @Mixin
+    private PeerOptions peers;
+
     @Option(names = "--json", description = "One JSON object; the table goes to standard error.")
     private boolean json;
 
@@ -84,6 +90,13 @@ final class BenchCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
+        if (peers.wanted() && peerCommand != null) {
+            throw new TillerException("--peer and --peers: expected one of them, found both");
+        }
+        if (peers.wanted()) {
+            new PeersRun(console, options, peers, prompt, Rates.CONTEXT, decode, batch, warmUp).run(rounds, json);
+            return 0;
+        }
         try (Model model = options.load(console);
                 Peer peer = startPeer()) {
             Rates rates = new Rates(model, prompt, decode, batch);

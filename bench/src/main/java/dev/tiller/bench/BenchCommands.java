@@ -1,6 +1,8 @@
 package dev.tiller.bench;
 
+import dev.tiller.bench.kernel.KernelsCommand;
 import dev.tiller.bench.lab.LabCommand;
+import dev.tiller.bench.peers.PageCommand;
 import dev.tiller.persona.cli.CommandProvider;
 import dev.tiller.persona.cli.Console;
 import java.util.List;
@@ -13,6 +15,12 @@ public final class BenchCommands implements CommandProvider {
         CommandLine bench = new CommandLine(new BenchCommand(console));
         bench.addSubcommand(new GpuCommand(console));
         bench.addSubcommand(new ParityCommand(console));
+        bench.addSubcommand(new KernelsCommand(console));
+        bench.addSubcommand(new RoundsCommand(console));
+        bench.addSubcommand(new StartupCommand(console));
+        bench.addSubcommand(new SteeringCommand(console));
+        bench.addSubcommand(new RolloutsCommand(console));
+        bench.addSubcommand(new PageCommand(console));
         return List.of(bench, LabCommand.of(console));
     }
 }

@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.Optional;
 
 /** What the numbers were measured on. */
-final class Machine {
+public final class Machine {
     private static final Path CPU = Path.of("/proc/cpuinfo");
 
     /** Instruction sets that decide rates; the last one is out of reach of the Vector API but not of peers. */
@@ -16,7 +16,7 @@ final class Machine {
     private Machine() {}
 
     /** Processor, cores, Java, in one line. */
-    static String describe() {
+    public static String describe() {
         String runtime = System.getProperty("java.vm.vendor") + " " + Runtime.version();
         return processor() + ", " + Runtime.getRuntime().availableProcessors() + " cores; "
                 + System.getProperty("os.name") + "; Java " + runtime;

@@ -19,7 +19,7 @@ import java.util.Map;
  * {@code round} that it reads it measures its rows once and prints a line
  * {@code {"rows": [{"name", "weights", "batch", "tokens_per_second"}]}}. In between it waits, so that the two take turns.
  */
-final class Peer implements AutoCloseable {
+public final class Peer implements Entrant {
     private final String program;
     private final Process process;
     private final BufferedReader answers;
@@ -27,7 +27,7 @@ final class Peer implements AutoCloseable {
     private final String name;
     private final Map<String, Double> facts = new LinkedHashMap<>();
 
-    Peer(List<String> command) {
+    public Peer(List<String> command) {
         program = String.join(" ", command);
         try {
             process = new ProcessBuilder(command)
@@ -52,17 +52,20 @@ final class Peer implements AutoCloseable {
     }
 
     /** What it calls itself. */
-    String name() {
+    @Override
+    public String name() {
         return name;
     }
 
     /** What it measured before the rounds, such as bandwidths; units are in the names. */
-    Map<String, Double> facts() {
+    @Override
+    public Map<String, Double> facts() {
         return Collections.unmodifiableMap(facts);
     }
 
     /** Lets it measure each of its rows once. */
-    List<Sample> round() {
+    @Override
+    public List<Sample> round() {
         try {
             requests.write("round\n");
             requests.flush();

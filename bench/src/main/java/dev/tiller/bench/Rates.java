@@ -7,9 +7,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** Tokens per second of one model on given shapes. */
-final class Rates {
+public final class Rates {
     /** Tokens before the first decoded one. */
-    static final int CONTEXT = 16;
+    public static final int CONTEXT = 16;
 
     /** Rows of one forward pass of a long prompt. */
     private static final int CHUNK = 512;

@@ -8,4 +8,4 @@ package dev.tiller.bench;
  * @param batch sequences side by side
  * @param tokensPerSecond of all sequences together
  */
-record Sample(String name, String weights, int batch, double tokensPerSecond) {}
+public record Sample(String name, String weights, int batch, double tokensPerSecond) {}
