@@ -9,8 +9,11 @@ final class MatmulTask implements WorkerPool.Task {
     /** Rows of a block, at most. */
     private static final int BLOCK = 192;
 
-    /** What the rows of a block are a multiple of: the largest tile. */
-    private static final int TILE = 8;
+    /** Bytes of x of a block, at most: they stay in the second-level cache together with a panel. */
+    private static final int BLOCK_BYTES = 640 << 10;
+
+    /** What the rows of a block are a multiple of, and so of every tile. */
+    private static final int TILES = 24;
 
     /** Bytes of a range of panels, at least, unless each thread would get less than two. */
     private static final long RANGE = 1 << 20;
@@ -70,8 +73,9 @@ final class MatmulTask implements WorkerPool.Task {
             cut = units;
             cost = (long) rows * w.columns() * w.rows() / units;
         } else {
-            int blocks = Math.ceilDiv(rows, BLOCK);
-            cut = Math.ceilDiv(Math.ceilDiv(rows, blocks), TILE) * TILE;
+            int most = Math.clamp(BLOCK_BYTES / Float.BYTES / w.columns() / TILES, 1, BLOCK / TILES) * TILES;
+            int blocks = Math.ceilDiv(rows, most);
+            cut = Math.ceilDiv(Math.ceilDiv(rows, blocks), TILES) * TILES;
             units = Math.multiplyExact(count, Math.ceilDiv(rows, cut));
             cost = (long) Math.min(rows, cut) * w.columns() * panels.width;
         }

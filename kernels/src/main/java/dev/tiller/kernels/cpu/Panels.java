@@ -46,7 +46,7 @@ abstract class Panels {
     /** Storage format and version of its layout. */
     abstract String name();
 
-    /** Bytes of a panel, a multiple of 64. */
+    /** Bytes of a panel. */
     abstract long bytes();
 
     /** Byte at which a panel begins. */

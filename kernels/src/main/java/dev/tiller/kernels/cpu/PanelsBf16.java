@@ -25,16 +25,7 @@ final class PanelsBf16 extends PanelsPairs {
 
     @Override
     void rows(
-            MemorySegment data,
-            long v,
-            long w,
-            float[] x,
-            int t,
-            int last,
-            float[] out,
-            int vAt,
-            int wAt,
-            int stride) {
+            MemorySegment data, long v, long w, float[] x, int t, int last, float[] out, int vAt, int wAt, int stride) {
         if (last == 0) {
             TilesBf16.row(data, v, w, columns, x, out, vAt, wAt);
         } else {
@@ -43,7 +34,11 @@ final class PanelsBf16 extends PanelsPairs {
     }
 
     @Override
-    void widen(MemorySegment data, long at, int first, int count, float[] wide) {
-        TilesBf16.widen(data, at, first, count, wide);
+    void panel(MemorySegment data, long v, float[] x, int t, int last, float[] out, int outAt, int stride) {
+        if (last - t < 4) {
+            TilesBf16.panel4(data, v, columns, x, t, last, out, outAt, stride);
+        } else {
+            TilesBf16.panel6(data, v, columns, x, t, last, out, outAt, stride);
+        }
     }
 }

@@ -16,9 +16,9 @@ import jdk.incubator.vector.FloatVector;
  * follow, each with its scales (and minima) and its codes, all in 32-bit words for L rows. A scale shares its word with
  * that of the row L further down. k is filled up to whole blocks with zeros, in x too.
  *
- * <p>A block's sum is that of two chains of fused multiply-adds over its codes, first half and second half; the scales join
- * the blocks' sums in a chain of their own. The codes are taken out of their words on the way, for up to six rows at a time:
- * that costs less than going through memory with widened codes, and by then the multiply-adds are what takes the time.
+ * <p>A block's sum is a chain of fused multiply-adds over its codes; the scales join the blocks' sums in a chain of their
+ * own. One row of x is multiplied with codes on their way from memory; for more, a few blocks of a panel are widened to
+ * floats once for all rows. Both take the same codes at the same height in the same order.
  *
  * <p>A code is taken out of its word by a mask alone, so that it comes 2^s times too large if it lies s bits high; in
  * exchange the inputs are made smaller by that once per row. Scaling by a power of two is exact, so that the sums are none
@@ -37,8 +37,8 @@ abstract class PanelsBlocks extends Panels {
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT.withOrder(ByteOrder.LITTLE_ENDIAN);
 
-    /** Rows of a tile. */
-    private static final int TILE = 6;
+    /** Blocks that are widened at a time: with them half of a first-level cache is full. */
+    private static final int WIDENED = 6;
 
     /** Blocks of a row. */
     final int blocks;
@@ -216,17 +216,43 @@ abstract class PanelsBlocks extends Panels {
             row(data, at + HEAD, factor, prepared, out, outAt);
             return;
         }
+        for (int t = first; t <= last; t++) {
+            Arrays.fill(out, outAt + t * stride, outAt + t * stride + width, 0);
+        }
+        boolean minima = minima();
         int floats = prepared(rows);
-        for (int t = first; t <= last; ) {
-            int end = Math.min(last, t + tile(last - t + 1) - 1);
-            tile(data, at + HEAD, factor, prepared, floats, t, end, out, outAt, stride);
-            t = end + 1;
+        for (int b = 0; b < blocks; b += WIDENED) {
+            int count = Math.min(WIDENED, blocks - b);
+            widen(data, at + HEAD + b * step, count, factor, scratch);
+            for (int t = first; t <= last; ) {
+                int end = Math.min(last, t + tile(last - t + 1) - 1);
+                switch (end - t) {
+                    case 0, 1 ->
+                        TilesBlocks.rows2(
+                                scratch, b, count, blocks, minima, prepared, floats, t, end, out, outAt, stride);
+                    case 2, 3 ->
+                        TilesBlocks.rows4(
+                                scratch, b, count, blocks, minima, prepared, floats, t, end, out, outAt, stride);
+                    case 4, 5 ->
+                        TilesBlocks.rows6(
+                                scratch, b, count, blocks, minima, prepared, floats, t, end, out, outAt, stride);
+                    default ->
+                        TilesBlocks.rows8(
+                                scratch, b, count, blocks, minima, prepared, floats, t, end, out, outAt, stride);
+                }
+                t = end + 1;
+            }
         }
     }
 
-    /** Rows of the next tile when so many are left: 7 and 8 are 4 and the rest rather than 6 and the rest. */
+    /** Rows of the next tile when so many are left: 9 and 10 are 6 and 4 rather than 8 and 2. */
     private static int tile(int left) {
-        return left == 7 || left == 8 ? 4 : TILE;
+        return left == 9 || left == 10 ? 6 : 8;
+    }
+
+    @Override
+    final int scratch(int rows) {
+        return rows == 1 ? 0 : Math.min(WIDENED, blocks) * TilesBlocks.WIDE;
     }
 
     /** One row of x: panels in pairs, each of its half of the range. */
@@ -269,16 +295,12 @@ abstract class PanelsBlocks extends Panels {
             int outAt0,
             int outAt1);
 
-    /** The blocks of a panel times rows t to last, at most {@link #TILE}. */
-    abstract void tile(
-            MemorySegment data,
-            long at,
-            float factor,
-            float[] x,
-            int xStride,
-            int t,
-            int last,
-            float[] out,
-            int outAt,
-            int stride);
+    /** Whether blocks have minima. */
+    abstract boolean minima();
+
+    /**
+     * Widens {@code count} blocks from byte {@code at}, each to {@link TilesBlocks#WIDE} floats: its codes as they are in
+     * their words, [32, width], then the scales, then room for minima.
+     */
+    abstract void widen(MemorySegment data, long at, int count, float factor, float[] wide);
 }

@@ -57,16 +57,7 @@ final class PanelsF16 extends PanelsPairs {
 
     @Override
     void rows(
-            MemorySegment data,
-            long v,
-            long w,
-            float[] x,
-            int t,
-            int last,
-            float[] out,
-            int vAt,
-            int wAt,
-            int stride) {
+            MemorySegment data, long v, long w, float[] x, int t, int last, float[] out, int vAt, int wAt, int stride) {
         if (last == 0) {
             TilesF16.row(data, v, w, columns, x, out, vAt, wAt);
         } else {
@@ -75,7 +66,11 @@ final class PanelsF16 extends PanelsPairs {
     }
 
     @Override
-    void widen(MemorySegment data, long at, int first, int count, float[] wide) {
-        TilesF16.widen(data, at, first, count, wide);
+    void panel(MemorySegment data, long v, float[] x, int t, int last, float[] out, int outAt, int stride) {
+        if (last - t < 4) {
+            TilesF16.panel4(data, v, columns, x, t, last, out, outAt, stride);
+        } else {
+            TilesF16.panel6(data, v, columns, x, t, last, out, outAt, stride);
+        }
     }
 }

@@ -39,16 +39,7 @@ final class PanelsF32 extends PanelsPlain {
 
     @Override
     void rows(
-            MemorySegment data,
-            long v,
-            long w,
-            float[] x,
-            int t,
-            int last,
-            float[] out,
-            int vAt,
-            int wAt,
-            int stride) {
+            MemorySegment data, long v, long w, float[] x, int t, int last, float[] out, int vAt, int wAt, int stride) {
         if (last == 0) {
             TilesF32.row(data, v, w, columns, x, out, vAt, wAt);
         } else {
@@ -57,7 +48,11 @@ final class PanelsF32 extends PanelsPlain {
     }
 
     @Override
-    void widen(MemorySegment data, long at, int first, int count, float[] wide) {
-        TilesF32.widen(data, at, first, count, wide);
+    void panel(MemorySegment data, long v, float[] x, int t, int last, float[] out, int outAt, int stride) {
+        if (last - t < 4) {
+            TilesF32.panel4(data, v, columns, x, t, last, out, outAt, stride);
+        } else {
+            TilesF32.panel6(data, v, columns, x, t, last, out, outAt, stride);
+        }
     }
 }

@@ -14,10 +14,10 @@ abstract class PanelsPlain extends Panels {
     static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT.withOrder(ByteOrder.LITTLE_ENDIAN);
     static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT.withOrder(ByteOrder.LITTLE_ENDIAN);
 
-    /** Inputs of a block that is widened: with two vectors for each it fills half of a first-level cache. */
-    private static final int BLOCK = 192;
-
-    /** Up to so many rows, weights are widened in registers, again for every four rows. */
+    /**
+     * Up to so many rows, two panels at a time are multiplied with four rows; with more, one panel with six, which needs
+     * fewer vectors from memory for the same arithmetic and no more registers than all processors have.
+     */
     private static final int FEW = 64;
 
     PanelsPlain(int columns) {
@@ -53,34 +53,16 @@ abstract class PanelsPlain extends Panels {
             int outAt,
             int stride,
             float[] scratch) {
-        long at = at(panel);
-        for (int t = first; t <= last; t++) {
-            Arrays.fill(out, outAt + t * stride, outAt + t * stride + width, 0);
-        }
-        for (int i = 0; i < columns; i += BLOCK) {
-            int count = Math.min(BLOCK, columns - i);
-            widen(data, at, i, count, scratch);
-            for (int t = first; t <= last; ) {
-                int end = Math.min(last, t + tile(last - t + 1) - 1);
-                switch (end - t) {
-                    case 0, 1 -> TilesWide.rows2(scratch, i, count, columns, x, t, end, out, outAt, stride);
-                    case 2, 3 -> TilesWide.rows4(scratch, i, count, columns, x, t, end, out, outAt, stride);
-                    case 4, 5 -> TilesWide.rows6(scratch, i, count, columns, x, t, end, out, outAt, stride);
-                    default -> TilesWide.rows8(scratch, i, count, columns, x, t, end, out, outAt, stride);
-                }
-                t = end + 1;
-            }
+        for (int t = first; t <= last; ) {
+            int end = Math.min(last, t + tile(last - t + 1) - 1);
+            panel(data, at(panel), x, t, end, out, outAt, stride);
+            t = end + 1;
         }
     }
 
-    /** Rows of the next tile when so many are left: 9 and 10 are 6 and 4 rather than 8 and 2. */
+    /** Rows of the next tile when so many are left: 7 and 8 are 4 and the rest rather than 6 and the rest. */
     private static int tile(int left) {
-        return left == 9 || left == 10 ? 6 : 8;
-    }
-
-    @Override
-    final int scratch(int rows) {
-        return Math.min(BLOCK, columns) * width;
+        return left == 7 || left == 8 ? 4 : 6;
     }
 
     @Override
@@ -124,6 +106,6 @@ abstract class PanelsPlain extends Panels {
     abstract void rows(
             MemorySegment data, long v, long w, float[] x, int t, int last, float[] out, int vAt, int wAt, int stride);
 
-    /** Widens inputs {@code first} to {@code first + count - 1} of a panel, to [count, width]. */
-    abstract void widen(MemorySegment data, long at, int first, int count, float[] wide);
+    /** Rows t to last, at most six, times one panel. */
+    abstract void panel(MemorySegment data, long v, float[] x, int t, int last, float[] out, int outAt, int stride);
 }

@@ -6,7 +6,7 @@ import java.lang.foreign.MemorySegment;
 
 /**
  * Weights in codes of 4 bits with a minimum. The words of a block hold eight codes each, the first one at the bottom; first
- * the words of rows 0 to L - 1 and L to 2 L - 1 with inputs 0 2 .. 14, then 1 3 .. 15, 16 18 .. 30, 17 19 .. 31.
+ * the words of rows 0 to L - 1 and L to 2 L - 1 with inputs 0 4 .. 28, then 1 5 .. 29, 2 6 .. 30, 3 7 .. 31.
  */
 final class PanelsQ4 extends PanelsBlocks {
     private static final float[] FACTORS = new float[BLOCK];
@@ -14,8 +14,8 @@ final class PanelsQ4 extends PanelsBlocks {
 
     static {
         for (int i = 0; i < BLOCK; i++) {
-            FACTORS[i] = Math.scalb(1f, -4 * (i / 2 % 8));
-            BEGIN[i] = i % 16 < 14 ? 0 : 8;
+            FACTORS[i] = Math.scalb(1f, -4 * (i / 4));
+            BEGIN[i] = i < 28 ? 0 : 8;
         }
     }
 
@@ -28,7 +28,7 @@ final class PanelsQ4 extends PanelsBlocks {
 
     @Override
     String name() {
-        return "q4-1";
+        return "q4-2";
     }
 
     @Override
@@ -37,10 +37,9 @@ final class PanelsQ4 extends PanelsBlocks {
         for (int r = 0; r < width; r++) {
             int from = r * padded() + b * BLOCK;
             for (int v = 0; v < 4; v++) {
-                int i = from + (v >> 1) * 16 + (v & 1);
                 int word = 0;
                 for (int j = 0; j < 8; j++) {
-                    word |= codes[i + 2 * j] << 4 * j;
+                    word |= codes[from + v + 4 * j] << 4 * j;
                 }
                 words[at + L + v * 2 * L + r] = word ^ TOP;
             }
@@ -49,8 +48,7 @@ final class PanelsQ4 extends PanelsBlocks {
 
     @Override
     int code(MemorySegment data, long at, int r, int i) {
-        int v = (i >> 4) << 1 | i & 1;
-        return (word(data, at + (2 + 2 * v + r / L) * WORDS, r) ^ TOP) >>> 4 * (i >> 1 & 7) & 15;
+        return (word(data, at + (2 + i % 4 * 2 + r / L) * WORDS, r) ^ TOP) >>> i / 4 * 4 & 15;
     }
 
     @Override
@@ -78,21 +76,12 @@ final class PanelsQ4 extends PanelsBlocks {
     }
 
     @Override
-    void tile(
-            MemorySegment data,
-            long at,
-            float factor,
-            float[] x,
-            int xStride,
-            int t,
-            int last,
-            float[] out,
-            int outAt,
-            int stride) {
-        switch (last - t) {
-            case 0, 1 -> TilesQ4.rows2(data, at, blocks, factor, x, xStride, t, last, out, outAt, stride);
-            case 2, 3 -> TilesQ4.rows4(data, at, blocks, factor, x, xStride, t, last, out, outAt, stride);
-            default -> TilesQ4.rows6(data, at, blocks, factor, x, xStride, t, last, out, outAt, stride);
-        }
+    boolean minima() {
+        return true;
+    }
+
+    @Override
+    void widen(MemorySegment data, long at, int count, float factor, float[] wide) {
+        TilesQ4.widen(data, at, count, factor, wide);
     }
 }

@@ -6,8 +6,7 @@ import java.lang.foreign.MemorySegment;
 
 /**
  * Weights in codes of 8 bits. The words of a block hold four codes each, the first one at the bottom; first the words of
- * rows 0 to L - 1 and L to 2 L - 1 with inputs 0 2 4 6, then 1 3 5 7, then 16 18 20 22, 17 19 21 23, and the same with 8
- * more.
+ * rows 0 to L - 1 and L to 2 L - 1 with inputs 0 4 8 12, then 1 5 9 13, 2 6 10 14, 3 7 11 15, and the same with 16 more.
  */
 final class PanelsQ8 extends PanelsBlocks {
     /** Codes that are not at the top of their word are kept plus 128, so that they have no sign. */
@@ -18,8 +17,8 @@ final class PanelsQ8 extends PanelsBlocks {
 
     static {
         for (int i = 0; i < BLOCK; i++) {
-            FACTORS[i] = Math.scalb(1f, -8 * (i / 2 % 4));
-            BEGIN[i] = i % 8 < 6 ? -128 : 0;
+            FACTORS[i] = Math.scalb(1f, -8 * (i / 4 % 4));
+            BEGIN[i] = i % 16 < 12 ? -128 : 0;
         }
     }
 
@@ -29,7 +28,7 @@ final class PanelsQ8 extends PanelsBlocks {
 
     @Override
     String name() {
-        return "q8-1";
+        return "q8-2";
     }
 
     @Override
@@ -37,8 +36,9 @@ final class PanelsQ8 extends PanelsBlocks {
         for (int r = 0; r < width; r++) {
             int from = r * padded() + b * BLOCK;
             for (int v = 0; v < 8; v++) {
-                int i = from + (v >> 1 & 1) * 16 + (v >> 2) * 8 + (v & 1);
-                int word = codes[i] & 255 | (codes[i + 2] & 255) << 8 | (codes[i + 4] & 255) << 16 | codes[i + 6] << 24;
+                int i = from + v / 4 * 16 + v % 4;
+                int word =
+                        codes[i] & 255 | (codes[i + 4] & 255) << 8 | (codes[i + 8] & 255) << 16 | codes[i + 12] << 24;
                 words[at + v * 2 * L + r] = word ^ SIGNS;
             }
         }
@@ -46,9 +46,9 @@ final class PanelsQ8 extends PanelsBlocks {
 
     @Override
     int code(MemorySegment data, long at, int r, int i) {
-        int v = (i >> 3 & 1) << 2 | (i >> 4) << 1 | i & 1;
+        int v = i / 16 * 4 + i % 4;
         int word = word(data, at + (1 + 2 * v + r / L) * WORDS, r) ^ SIGNS;
-        return (byte) (word >> 8 * (i >> 1 & 3));
+        return (byte) (word >> i / 4 % 4 * 8);
     }
 
     @Override
@@ -76,21 +76,12 @@ final class PanelsQ8 extends PanelsBlocks {
     }
 
     @Override
-    void tile(
-            MemorySegment data,
-            long at,
-            float factor,
-            float[] x,
-            int xStride,
-            int t,
-            int last,
-            float[] out,
-            int outAt,
-            int stride) {
-        switch (last - t) {
-            case 0, 1 -> TilesQ8.rows2(data, at, blocks, factor, x, xStride, t, last, out, outAt, stride);
-            case 2, 3 -> TilesQ8.rows4(data, at, blocks, factor, x, xStride, t, last, out, outAt, stride);
-            default -> TilesQ8.rows6(data, at, blocks, factor, x, xStride, t, last, out, outAt, stride);
-        }
+    boolean minima() {
+        return false;
+    }
+
+    @Override
+    void widen(MemorySegment data, long at, int count, float factor, float[] wide) {
+        TilesQ8.widen(data, at, count, factor, wide);
     }
 }

@@ -8,9 +8,9 @@ import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 
 /**
- * Kernels on panels with float32 weights: a few rows of x times two panels, and widening. The three classes of this kind differ
- * in how a weight is loaded and in nothing else; they are written out because the compiler needs every vector in a local
- * variable of a method without calls that it cannot see through.
+ * Kernels on panels with float32 weights: a few rows of x times two panels, or more times one, all sums in
+ * registers. The three classes of this kind differ in how a weight is loaded and in nothing else; they are written out
+ * because the compiler needs every vector in a local variable of a method without calls that it cannot see through.
  *
  * <p>Two panels are read at a time because two streams come from memory faster than one. The loop over one row takes two
  * inputs a round by hand: a shorter one the compiler unrolls by itself, and then it loads in an order that the processor
@@ -25,11 +25,6 @@ final class TilesF32 {
     private static final long STEP = 8L * L;
 
     private TilesF32() {}
-
-    private static void store(FloatVector low, FloatVector high, float[] out, int at) {
-        low.intoArray(out, at);
-        high.intoArray(out, at + L);
-    }
 
     /** The first row of x alone. */
     static void row(MemorySegment data, long v, long w, int k, float[] x, float[] out, int vAt, int wAt) {
@@ -70,8 +65,10 @@ final class TilesF32 {
             wl = w0l.fma(x0, wl);
             wh = w0h.fma(x0, wh);
         }
-        store(vl, vh, out, vAt);
-        store(wl, wh, out, wAt);
+        vl.intoArray(out, vAt);
+        vh.intoArray(out, vAt + L);
+        wl.intoArray(out, wAt);
+        wh.intoArray(out, wAt + L);
     }
 
     /** Rows {@code t} to {@code last}, at most four; those after {@code last} repeat it. */
@@ -134,22 +131,121 @@ final class TilesF32 {
             wl3 = wl.fma(x3, wl3);
             wh3 = wh.fma(x3, wh3);
         }
-        store(vl0, vh0, out, vAt + t * stride);
-        store(wl0, wh0, out, wAt + t * stride);
-        store(vl1, vh1, out, vAt + Math.min(t + 1, last) * stride);
-        store(wl1, wh1, out, wAt + Math.min(t + 1, last) * stride);
-        store(vl2, vh2, out, vAt + Math.min(t + 2, last) * stride);
-        store(wl2, wh2, out, wAt + Math.min(t + 2, last) * stride);
-        store(vl3, vh3, out, vAt + Math.min(t + 3, last) * stride);
-        store(wl3, wh3, out, wAt + Math.min(t + 3, last) * stride);
+        vl0.intoArray(out, vAt + t * stride);
+        vh0.intoArray(out, vAt + t * stride + L);
+        wl0.intoArray(out, wAt + t * stride);
+        wh0.intoArray(out, wAt + t * stride + L);
+        vl1.intoArray(out, vAt + Math.min(t + 1, last) * stride);
+        vh1.intoArray(out, vAt + Math.min(t + 1, last) * stride + L);
+        wl1.intoArray(out, wAt + Math.min(t + 1, last) * stride);
+        wh1.intoArray(out, wAt + Math.min(t + 1, last) * stride + L);
+        vl2.intoArray(out, vAt + Math.min(t + 2, last) * stride);
+        vh2.intoArray(out, vAt + Math.min(t + 2, last) * stride + L);
+        wl2.intoArray(out, wAt + Math.min(t + 2, last) * stride);
+        wh2.intoArray(out, wAt + Math.min(t + 2, last) * stride + L);
+        vl3.intoArray(out, vAt + Math.min(t + 3, last) * stride);
+        vh3.intoArray(out, vAt + Math.min(t + 3, last) * stride + L);
+        wl3.intoArray(out, wAt + Math.min(t + 3, last) * stride);
+        wh3.intoArray(out, wAt + Math.min(t + 3, last) * stride + L);
     }
 
-    /** Widens inputs {@code first} to {@code first + count - 1} of panel {@code v}. */
-    static void widen(MemorySegment data, long v, int first, int count, float[] wide) {
-        for (int i = 0; i < count; i++) {
-            FloatVector vl = FloatVector.fromMemorySegment(F, data, v + (first + i) * STEP, LE);
-            FloatVector vh = FloatVector.fromMemorySegment(F, data, v + (first + i) * STEP + STEP / 2, LE);
-            store(vl, vh, wide, 2 * L * i);
+    /** One panel from byte {@code at}: rows {@code t} to {@code last}, at most four. */
+    static void panel4(
+            MemorySegment w, long at, int k, float[] x, int t, int last, float[] out, int outAt, int stride) {
+        int a0 = t * k;
+        int a1 = Math.min(t + 1, last) * k;
+        int a2 = Math.min(t + 2, last) * k;
+        int a3 = Math.min(t + 3, last) * k;
+        FloatVector zero = FloatVector.zero(F);
+        FloatVector c0 = zero;
+        FloatVector d0 = zero;
+        FloatVector c1 = zero;
+        FloatVector d1 = zero;
+        FloatVector c2 = zero;
+        FloatVector d2 = zero;
+        FloatVector c3 = zero;
+        FloatVector d3 = zero;
+        for (int i = 0; i < k; i++) {
+            FloatVector low = FloatVector.fromMemorySegment(F, w, at + i * STEP, LE);
+            FloatVector high = FloatVector.fromMemorySegment(F, w, at + i * STEP + STEP / 2, LE);
+            FloatVector x0 = FloatVector.broadcast(F, x[a0 + i]);
+            c0 = low.fma(x0, c0);
+            d0 = high.fma(x0, d0);
+            FloatVector x1 = FloatVector.broadcast(F, x[a1 + i]);
+            c1 = low.fma(x1, c1);
+            d1 = high.fma(x1, d1);
+            FloatVector x2 = FloatVector.broadcast(F, x[a2 + i]);
+            c2 = low.fma(x2, c2);
+            d2 = high.fma(x2, d2);
+            FloatVector x3 = FloatVector.broadcast(F, x[a3 + i]);
+            c3 = low.fma(x3, c3);
+            d3 = high.fma(x3, d3);
         }
+        c0.intoArray(out, outAt + t * stride);
+        d0.intoArray(out, outAt + t * stride + L);
+        c1.intoArray(out, outAt + Math.min(t + 1, last) * stride);
+        d1.intoArray(out, outAt + Math.min(t + 1, last) * stride + L);
+        c2.intoArray(out, outAt + Math.min(t + 2, last) * stride);
+        d2.intoArray(out, outAt + Math.min(t + 2, last) * stride + L);
+        c3.intoArray(out, outAt + Math.min(t + 3, last) * stride);
+        d3.intoArray(out, outAt + Math.min(t + 3, last) * stride + L);
+    }
+
+    /** The same with at most six. */
+    static void panel6(
+            MemorySegment w, long at, int k, float[] x, int t, int last, float[] out, int outAt, int stride) {
+        int a0 = t * k;
+        int a1 = Math.min(t + 1, last) * k;
+        int a2 = Math.min(t + 2, last) * k;
+        int a3 = Math.min(t + 3, last) * k;
+        int a4 = Math.min(t + 4, last) * k;
+        int a5 = Math.min(t + 5, last) * k;
+        FloatVector zero = FloatVector.zero(F);
+        FloatVector c0 = zero;
+        FloatVector d0 = zero;
+        FloatVector c1 = zero;
+        FloatVector d1 = zero;
+        FloatVector c2 = zero;
+        FloatVector d2 = zero;
+        FloatVector c3 = zero;
+        FloatVector d3 = zero;
+        FloatVector c4 = zero;
+        FloatVector d4 = zero;
+        FloatVector c5 = zero;
+        FloatVector d5 = zero;
+        for (int i = 0; i < k; i++) {
+            FloatVector low = FloatVector.fromMemorySegment(F, w, at + i * STEP, LE);
+            FloatVector high = FloatVector.fromMemorySegment(F, w, at + i * STEP + STEP / 2, LE);
+            FloatVector x0 = FloatVector.broadcast(F, x[a0 + i]);
+            c0 = low.fma(x0, c0);
+            d0 = high.fma(x0, d0);
+            FloatVector x1 = FloatVector.broadcast(F, x[a1 + i]);
+            c1 = low.fma(x1, c1);
+            d1 = high.fma(x1, d1);
+            FloatVector x2 = FloatVector.broadcast(F, x[a2 + i]);
+            c2 = low.fma(x2, c2);
+            d2 = high.fma(x2, d2);
+            FloatVector x3 = FloatVector.broadcast(F, x[a3 + i]);
+            c3 = low.fma(x3, c3);
+            d3 = high.fma(x3, d3);
+            FloatVector x4 = FloatVector.broadcast(F, x[a4 + i]);
+            c4 = low.fma(x4, c4);
+            d4 = high.fma(x4, d4);
+            FloatVector x5 = FloatVector.broadcast(F, x[a5 + i]);
+            c5 = low.fma(x5, c5);
+            d5 = high.fma(x5, d5);
+        }
+        c0.intoArray(out, outAt + t * stride);
+        d0.intoArray(out, outAt + t * stride + L);
+        c1.intoArray(out, outAt + Math.min(t + 1, last) * stride);
+        d1.intoArray(out, outAt + Math.min(t + 1, last) * stride + L);
+        c2.intoArray(out, outAt + Math.min(t + 2, last) * stride);
+        d2.intoArray(out, outAt + Math.min(t + 2, last) * stride + L);
+        c3.intoArray(out, outAt + Math.min(t + 3, last) * stride);
+        d3.intoArray(out, outAt + Math.min(t + 3, last) * stride + L);
+        c4.intoArray(out, outAt + Math.min(t + 4, last) * stride);
+        d4.intoArray(out, outAt + Math.min(t + 4, last) * stride + L);
+        c5.intoArray(out, outAt + Math.min(t + 5, last) * stride);
+        d5.intoArray(out, outAt + Math.min(t + 5, last) * stride + L);
     }
 }
