@@ -2,7 +2,6 @@ package dev.tiller.bench;
 
 import com.google.gson.Gson;
 import com.google.gson.JsonObject;
-import dev.tiller.engine.LoadOptions;
 import dev.tiller.engine.Model;
 import dev.tiller.loader.Checkpoint;
 import dev.tiller.loader.TillerException;
@@ -100,15 +99,8 @@ final class StartupCommand implements Callable<Integer> {
     }
 
     private List<String> command() {
-        LoadOptions how = options.loadOptions();
         List<String> arguments = new ArrayList<>(List.of("generate", "--quiet"));
-        arguments.addAll(List.of("--model", options.path().toString(), "--backend", how.backend()));
-        if (how.weights() != null) {
-            arguments.addAll(List.of("--weights", how.weights().name().toLowerCase(Locale.ROOT)));
-        }
-        if (how.threads() > 0) {
-            arguments.addAll(List.of("--threads", String.valueOf(how.threads())));
-        }
+        arguments.addAll(options.arguments(options.path(), options.loadOptions().weights()));
         arguments.addAll(List.of("--temperature", "0", "--ignore-eos", "--max-tokens", String.valueOf(decode)));
         arguments.addAll(List.of("--prompt", text()));
         Path script = Path.of(System.getProperty("tiller.home", ""), "tiller");

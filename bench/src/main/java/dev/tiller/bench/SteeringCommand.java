@@ -20,7 +20,7 @@ import picocli.CommandLine.Option;
         header = "Tells what steering every block costs, from many short turns.",
         description = {
             "Steered and unsteered decoding take turns every few tokens, in the order a b b a, so that both see the same"
-                    + " machine; each pair of neighbours gives one quotient. Shown is the median with its 95 % interval"
+                    + " machine; each pair of neighbours gives one quotient. Shown is the median with its 95 %% interval"
                     + " (bootstrap). --control puts unsteered decoding on both sides: what is found then is the error of"
                     + " the method."
         })

@@ -203,13 +203,17 @@ public final class Generator {
     }
 
     private void deliverProjections() {
-        if (probes.isEmpty() || active.stream().noneMatch(Text::fedOwnToken)) {
+        if (probes.isEmpty()) {
             return;
         }
-        projections.fetch(step.size());
+        boolean fetched = false;
         for (Text t : active) {
             if (!t.fedOwnToken()) {
                 continue;
+            }
+            if (!fetched) {
+                projections.fetch(step.size());
+                fetched = true;
             }
             t.deliver(sink, projections.of(t.lastRow()));
         }

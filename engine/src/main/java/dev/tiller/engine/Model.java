@@ -48,6 +48,7 @@ public final class Model implements AutoCloseable {
     private final ModelSpec spec;
     private final Backend backend;
     private final WarmUp warmUp;
+    private final String cacheProblem;
     private final Weights weights;
     private final KvCache cache;
     private final Transformer transformer;
@@ -72,9 +73,9 @@ public final class Model implements AutoCloseable {
         this.spec = ModelSpec.of(checkpoint.config());
         FutureTask<TextSide> text = background("tiller-text", () -> TextSide.read(checkpoint));
         try {
-            if (options.cache()) {
-                WeightCache.ofUser(System.getenv()).attach(backend, checkpoint, options.weights());
-            }
+            this.cacheProblem = options.cache()
+                    ? WeightCache.ofUser(System.getenv()).attach(backend, checkpoint, options.weights())
+                    : null;
             this.weights = Weights.load(checkpoint, spec, backend, options.weights());
         } finally {
             awaitEnd(text); // it reads the mapped file, which is closed after an error
@@ -252,6 +253,11 @@ public final class Model implements AutoCloseable {
     /** True if weights were taken from the user's {@link WeightCache}. */
     public boolean weightsCached() {
         return backend instanceof SimdBackend simd && simd.matricesFromFile() > 0;
+    }
+
+    /** Why packed weights that are there were not taken; empty if there are none or they were. */
+    public Optional<String> cacheProblem() {
+        return Optional.ofNullable(cacheProblem);
     }
 
     /** Bytes of the weight matrices that a step must read whatever its rows are: all but an embedding table of its own. */

@@ -5,7 +5,6 @@ import dev.tiller.kernels.Buffer;
 import dev.tiller.kernels.SiteTaps;
 import dev.tiller.loader.TillerException;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -25,6 +24,7 @@ public final class Projections {
 
     private final Backend backend;
     private final int blocks;
+    private final int probes;
     private final SortedMap<Integer, Level> levels = new TreeMap<>();
     private Taps taps = Taps.NONE;
     private int rows;
@@ -32,6 +32,7 @@ public final class Projections {
     Projections(Model model, List<Probe> probes) {
         this.backend = model.backend();
         this.blocks = model.spec().blocks();
+        this.probes = probes.size();
         int width = model.spec().width();
         for (int i = 0; i < probes.size(); i++) {
             check(probes.get(i), width);
@@ -87,9 +88,8 @@ public final class Projections {
 
     /** The projections of a row of the step last fetched, in the order of the probes. */
     public float[] of(int row) {
-        Collection<Level> all = levels.values();
-        float[] values = new float[all.stream().mapToInt(l -> l.probes.size()).sum()];
-        for (Level level : all) {
+        float[] values = new float[probes];
+        for (Level level : levels.values()) {
             int n = level.probes.size();
             for (int i = 0; i < n; i++) {
                 values[level.probes.get(i)] = level.read[row * n + i];

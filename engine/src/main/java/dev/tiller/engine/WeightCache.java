@@ -2,6 +2,7 @@ package dev.tiller.engine;
 
 import dev.tiller.kernels.Backend;
 import dev.tiller.kernels.WeightFormat;
+import dev.tiller.kernels.cpu.PackedWeights;
 import dev.tiller.kernels.cpu.SimdBackend;
 import dev.tiller.loader.Checkpoint;
 import dev.tiller.loader.TillerException;
@@ -15,6 +16,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileTime;
+import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.time.Instant;
@@ -24,6 +26,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.Stream;
 import java.util.zip.CRC32;
 import java.util.zip.CRC32C;
@@ -83,20 +86,44 @@ public final class WeightCache {
     /**
      * Lets a backend take its weights from the cache if they are there. What is wrong with a file is a reason not to use
      * it, no more.
+     *
+     * @return why a file that is there is not used; null if all is well
      */
-    void attach(Backend backend, Checkpoint checkpoint, WeightFormat format) {
+    String attach(Backend backend, Checkpoint checkpoint, WeightFormat format) {
         if (!(backend instanceof SimdBackend simd) || !Files.isDirectory(folder)) {
-            return;
+            return null;
         }
         try {
             Path file = file(checkpoint, format);
             if (Files.isRegularFile(file)) {
+                checkPrivate();
                 simd.takePacked(file, key(checkpoint, format));
-                Files.setLastModifiedTime(file, FileTime.from(Instant.now()));
+                touch(file);
             }
             Timeline.mark("cache looked at");
+            return null;
         } catch (IOException | UncheckedIOException | TillerException e) {
-            Timeline.mark("cache not used: " + e.getMessage());
+            return e.getMessage();
+        }
+    }
+
+    /** Whoever can write to the folder decides what the weights are. */
+    private void checkPrivate() throws IOException {
+        if (!folder.getFileSystem().supportedFileAttributeViews().contains("posix")) {
+            return;
+        }
+        Set<PosixFilePermission> may = Files.getPosixFilePermissions(folder);
+        if (may.contains(PosixFilePermission.GROUP_WRITE) || may.contains(PosixFilePermission.OTHERS_WRITE)) {
+            throw new TillerException(folder + ": expected a folder that only its owner can write to, found "
+                    + PosixFilePermissions.toString(may));
+        }
+    }
+
+    private static void touch(Path file) {
+        try {
+            Files.setLastModifiedTime(file, FileTime.from(Instant.now()));
+        } catch (IOException e) {
+            return; // a cache that may only be read is used all the same
         }
     }
 
@@ -110,10 +137,13 @@ public final class WeightCache {
         LoadOptions options = new LoadOptions("simd", 0, format).withoutCache();
         try (Model loaded = Model.load(model, options)) {
             makeFolder();
+            checkPrivate();
             Path file = file(loaded.checkpoint(), format);
             checkRoom(loaded.weightBytes());
             ((SimdBackend) loaded.backend()).writePacked(file, key(loaded.checkpoint(), format));
             return file;
+        } catch (IOException e) {
+            throw new TillerException(folder + ": cannot be looked at (" + e + ")", e);
         }
     }
 
@@ -234,7 +264,7 @@ public final class WeightCache {
         }
         HexFormat hex = HexFormat.of();
         return hex.toHexDigits((int) sums[0].getValue()) + hex.toHexDigits((int) sums[1].getValue()) + " "
-                + name(format) + " " + SimdBackend.vectorBits();
+                + name(format) + " " + SimdBackend.vectorBits() + " packing " + PackedWeights.PACKING;
     }
 
     /** The files that say what the weights are. */

@@ -5,6 +5,7 @@ import dev.tiller.kernels.Buffer;
 import dev.tiller.kernels.Matrix;
 import dev.tiller.kernels.Norm;
 import dev.tiller.kernels.WeightFormat;
+import dev.tiller.kernels.cpu.WarmUp;
 import dev.tiller.loader.Checkpoint;
 import dev.tiller.loader.TensorView;
 import dev.tiller.loader.WeightNames;
@@ -53,15 +54,18 @@ record Weights(Matrix embed, Matrix head, Norm finalNorm, List<Block> blocks) {
     }
 
     /** The formats that the matrices will have, as far as the first block tells: for the warm-up of kernels. */
-    static Set<WeightFormat> formats(Checkpoint checkpoint, Backend backend, WeightFormat format) {
+    static WarmUp.Formats formats(Checkpoint checkpoint, Backend backend, WeightFormat format) {
         Loading loading = new Loading(checkpoint, null, backend, format);
         WeightNames names = WeightNames.of(checkpoint.config().modelType());
         Set<WeightFormat> formats = new LinkedHashSet<>();
         for (WeightRole role : List.of(WeightRole.GATE, WeightRole.DOWN, WeightRole.O, WeightRole.Q)) {
             checkpoint.find(names.name(role, 0)).ifPresent(view -> formats.add(loading.format(List.of(view))));
         }
-        checkpoint.find(names.name(WeightRole.EMBED)).ifPresent(view -> formats.add(loading.tableFormat(view)));
-        return formats;
+        Set<WeightFormat> tables = new LinkedHashSet<>();
+        for (WeightRole role : List.of(WeightRole.EMBED, WeightRole.LM_HEAD)) {
+            checkpoint.find(names.name(role)).ifPresent(view -> tables.add(loading.tableFormat(view)));
+        }
+        return new WarmUp.Formats(formats, tables);
     }
 
     /** Bytes of all matrices. */

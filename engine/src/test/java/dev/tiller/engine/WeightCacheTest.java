@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.tiller.kernels.WeightFormat;
 import dev.tiller.kernels.cpu.SimdBackend;
@@ -15,6 +16,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
@@ -47,6 +49,17 @@ class WeightCacheTest {
         try (Checkpoint checkpoint = Checkpoint.open(model)) {
             return Files.exists(cache.file(checkpoint, format));
         }
+    }
+
+    @Test
+    void aFolderThatOthersCanWriteToIsNotTrusted() throws IOException {
+        assumeTrue(folder.getFileSystem().supportedFileAttributeViews().contains("posix"), "no file permissions here");
+        cache.add(model, WeightFormat.Q8);
+        assertTrue(taken(WeightFormat.Q8) > 0);
+        Files.setPosixFilePermissions(cache.folder(), PosixFilePermissions.fromString("rwxrwxrwx"));
+        assertEquals(0, taken(WeightFormat.Q8));
+        TillerException e = assertThrows(TillerException.class, () -> cache.add(model, WeightFormat.Q8));
+        assertTrue(e.getMessage().contains("only its owner can write to"), e.getMessage());
     }
 
     /** Loads the weights the way a model does, with this test's cache. */

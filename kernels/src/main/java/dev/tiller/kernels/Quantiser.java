@@ -47,8 +47,7 @@ final class Quantiser {
         float exact = largest / 127;
         float scale = toF16(exact);
         // As in ggml codes are those of the scale before its rounding. That is next to nothing as long as the rounded
-        // one
-        // has its 11 bits; smaller ones have fewer.
+        // one has its 11 bits; smaller ones have fewer.
         float per = scale == 0 ? 0 : 1 / (scale < SMALLEST_NORMAL_F16 ? scale : exact);
         for (int i = from; i < to; i++) {
             float code = row[i] * per;

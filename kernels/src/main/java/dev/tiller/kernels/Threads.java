@@ -1,5 +1,6 @@
 package dev.tiller.kernels;
 
+import dev.tiller.loader.TillerException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -16,8 +17,15 @@ import java.util.Set;
  * @param reason in a few words
  */
 public record Threads(int count, String reason) {
-    /** @param asked 0 for as many as are best */
+    /** More would only take memory and time from each other. */
+    private static final int MOST = 1024;
+
+    /** @param asked 1 to 1024, or 0 for as many as are best; others are refused */
     public static Threads of(int asked) {
+        if (asked < 0 || asked > MOST) {
+            throw new TillerException(
+                    "threads: expected 1 to " + MOST + " (0 for one per physical core), found " + asked);
+        }
         return asked > 0 ? new Threads(asked, "asked for") : best();
     }
 
@@ -59,7 +67,9 @@ public record Threads(int count, String reason) {
         Set<BitSet> cores = new HashSet<>();
         for (int cpu : list(allowed).stream().toArray()) {
             Path siblings = root.resolve("sys/devices/system/cpu/cpu" + cpu + "/topology/thread_siblings_list");
-            cores.add(list(Files.readString(siblings).strip()));
+            if (Files.exists(siblings)) { // a processor that could be there, but is not, has none
+                cores.add(list(Files.readString(siblings).strip()));
+            }
         }
         return cores.size();
     }

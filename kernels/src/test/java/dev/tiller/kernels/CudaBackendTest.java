@@ -9,6 +9,11 @@ class CudaBackendTest extends BackendContract {
         return CudaForTests.open();
     }
 
+    @Override
+    public boolean emulated() {
+        return true;
+    }
+
     /** Shorter keys and values go with shorter operands; their own tests are CudaFormatsTest. */
     @Override
     public List<WeightFormat> kvFormats() {

@@ -39,7 +39,7 @@ import picocli.CommandLine.Option;
             "Each case runs in a Java machine of its own. Reading memory and multiply-adds in registers are measured"
                     + " between the cases with the same number of threads; the share is the shortest time that their"
                     + " medians allow for the bytes and operations of the case, over the median time taken. What fits"
-                    + " the caches can be above 100 %."
+                    + " the caches can be above 100 %%."
         })
 public final class KernelsCommand implements Callable<Integer> {
     /** Memory read by the ceiling: several times the caches. */

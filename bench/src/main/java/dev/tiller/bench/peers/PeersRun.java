@@ -188,10 +188,7 @@ public final class PeersRun {
             model = files.of("q4_1").orElse(model);
         }
         List<String> arguments = new ArrayList<>(List.of("bench", "rounds", "--quiet"));
-        arguments.addAll(List.of("--model", model.toString()));
-        arguments.addAll(List.of("--weights", format.name().toLowerCase(Locale.ROOT)));
-        arguments.addAll(List.of("--backend", options.loadOptions(format).backend()));
-        arguments.addAll(List.of("--threads", String.valueOf(shapes.threads())));
+        arguments.addAll(options.arguments(model, format));
         arguments.addAll(List.of("--prompt", String.valueOf(shapes.prompt())));
         arguments.addAll(List.of("--decode", String.valueOf(shapes.decode())));
         arguments.addAll(List.of("--batch", String.valueOf(shapes.batch())));

@@ -16,8 +16,10 @@ import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.zip.CRC32C;
 
 /**
@@ -25,19 +27,26 @@ import java.util.zip.CRC32C;
  * them. A head of fixed size (magic number, version, length and checksum of the table, length of the file), the table of
  * matrices, then their panels at multiples of a page.
  *
- * <p>Nothing is used of a file whose head, table, key or length is not what it should be. The panels themselves are not
- * summed up: files are written under another name and renamed when they are complete.
+ * <p>Nothing is used of a file whose head, table, key, length or panels are not what they should be: the table holds a
+ * checksum of each matrix.
  */
 public final class PackedWeights {
     private static final long MAGIC = 0x4b4341505f4c4c54L; // "TLL_PACK"
-    private static final int VERSION = 1;
+    private static final int VERSION = 2;
+
+    /**
+     * Raised whenever the same weights are packed to other bytes, be it by the quantiser or by a layout; a test knows the
+     * bytes of each version.
+     */
+    public static final int PACKING = 2;
+
     private static final int HEAD = 40;
     private static final int MOST_TABLE = 1 << 26;
     private static final long PAGE = 4096;
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     /** A matrix of the table. */
-    private record Entry(int rows, int columns, String format, String layout, long at, long bytes) {}
+    private record Entry(int rows, int columns, String format, String layout, long at, long bytes, long sum) {}
 
     private final Path file;
     private final MemorySegment data;
@@ -72,7 +81,15 @@ public final class PackedWeights {
             if (data.get(LONG, 24) != checksum(table)) {
                 throw unusable(file, "the checksum of its table is wrong");
             }
-            return new PackedWeights(file, plain(data, arena), read(file, key, table, size));
+            Map<String, Entry> entries = read(file, key, table, size);
+            Optional<String> damaged = entries.entrySet().parallelStream()
+                    .filter(e -> checksum(data.asSlice(e.getValue().at, e.getValue().bytes)) != e.getValue().sum)
+                    .map(Map.Entry::getKey)
+                    .findAny();
+            if (damaged.isPresent()) {
+                throw unusable(file, "the checksum of " + damaged.get() + " is wrong");
+            }
+            return new PackedWeights(file, plain(data, arena), entries);
         } catch (IOException e) {
             throw unusable(file, e.toString());
         }
@@ -97,7 +114,14 @@ public final class PackedWeights {
         Map<String, Entry> entries = new LinkedHashMap<>();
         for (int i = 0; i < count; i++) {
             String name = in.readUTF();
-            Entry e = new Entry(in.readInt(), in.readInt(), in.readUTF(), in.readUTF(), in.readLong(), in.readLong());
+            Entry e = new Entry(
+                    in.readInt(),
+                    in.readInt(),
+                    in.readUTF(),
+                    in.readUTF(),
+                    in.readLong(),
+                    in.readLong(),
+                    in.readLong());
             if (e.at < HEAD || e.at % PAGE != 0 || e.bytes < 0 || e.bytes > size - e.at) {
                 throw unusable(file, "matrix " + name + ": expected a place within " + size + " bytes, found " + e);
             }
@@ -110,9 +134,11 @@ public final class PackedWeights {
     static void write(Path file, String key, Map<String, PanelMatrix> matrices) {
         try {
             // The places stand in the table, whose length does not depend on them.
-            byte[] draft = table(key, matrices, 0);
+            Map<String, Long> sums = new HashMap<>();
+            matrices.forEach((name, m) -> sums.put(name, checksum(m.data)));
+            byte[] draft = table(key, matrices, sums, 0);
             long start = Math.ceilDiv(HEAD + draft.length, PAGE) * PAGE;
-            byte[] table = table(key, matrices, start);
+            byte[] table = table(key, matrices, sums, start);
             long end = start;
             for (PanelMatrix m : matrices.values()) {
                 end = next(end, m);
@@ -151,7 +177,8 @@ public final class PackedWeights {
         return Math.ceilDiv(at + m.bytes(), PAGE) * PAGE;
     }
 
-    private static byte[] table(String key, Map<String, PanelMatrix> matrices, long start) throws IOException {
+    private static byte[] table(String key, Map<String, PanelMatrix> matrices, Map<String, Long> sums, long start)
+            throws IOException {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         DataOutputStream out = new DataOutputStream(bytes);
         out.writeUTF(key);
@@ -166,9 +193,18 @@ public final class PackedWeights {
             out.writeUTF(m.panels.layout());
             out.writeLong(at);
             out.writeLong(m.bytes());
+            out.writeLong(sums.get(e.getKey()));
             at = next(at, m);
         }
         return bytes.toByteArray();
+    }
+
+    private static long checksum(MemorySegment data) {
+        CRC32C sum = new CRC32C();
+        for (long at = 0; at < data.byteSize(); at += PIECE) {
+            sum.update(data.asSlice(at, Math.min(PIECE, data.byteSize() - at)).asByteBuffer());
+        }
+        return sum.getValue();
     }
 
     private static long checksum(byte[] table) {

@@ -17,10 +17,10 @@ import dev.tiller.loader.DType;
 import dev.tiller.loader.TensorView;
 import dev.tiller.loader.Timeline;
 import java.lang.foreign.MemorySegment;
-import java.time.Duration;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -54,8 +54,14 @@ public final class WarmUp {
     /** Inputs of the matmul: a block of quantised weights and a part of one. */
     private static final int K = 48;
 
-    /** Rows of a chunk of a prompt: makes use of the tiles for two, four and six rows. */
+    /** Rows of a chunk of a prompt in attention. */
     private static final int CHUNK = 12;
+
+    /** Rows of a chunk of a prompt in matmuls: makes use of the tiles for six and for four rows, which a prompt is cut into. */
+    private static final int TILES = 10;
+
+    /** Outputs of the matmul: five panels, so that one thread takes a pair and another one a pair and a single one. */
+    private static final int OUTPUTS = 5 * 2 * Lanes.L;
 
     private static final int HEAD = 64;
     private static final int GROUP = 3;
@@ -66,12 +72,27 @@ public final class WarmUp {
     /** None, or one for matmuls and one for the rest: the compiler has more than one thread as well. */
     private final List<Thread> threads;
 
-    private final CompletableFuture<Set<WeightFormat>> formats = new CompletableFuture<>();
+    private final CompletableFuture<Formats> formats = new CompletableFuture<>();
+
+    /** Opens when what the first step needs is warm. */
+    private final CountDownLatch enough;
+
     private final long deadline = System.nanoTime() + LONGEST_NANOS;
     private volatile boolean stopped;
 
+    /**
+     * The formats that weights have.
+     *
+     * @param blocks of matrices that whole prompts are multiplied with
+     * @param tables of the embedding table and the head, which are used row by row
+     */
+    public record Formats(Set<WeightFormat> blocks, Set<WeightFormat> tables) {
+        private static final Formats NONE = new Formats(Set.of(), Set.of());
+    }
+
     private WarmUp(boolean wanted) {
         Thread.Builder named = Thread.ofPlatform().daemon().name("tiller-warm-up-", 1);
+        enough = new CountDownLatch(wanted ? 2 : 0);
         threads = wanted ? List.of(named.unstarted(() -> run(false)), named.unstarted(() -> run(true))) : List.of();
     }
 
@@ -99,39 +120,32 @@ public final class WarmUp {
     }
 
     /** Says in which formats the weights of the steps will be. */
-    public void formats(Set<WeightFormat> weights) {
+    public void formats(Formats weights) {
         formats.complete(weights);
     }
 
-    /** Waits until all is warm, or the time is up. An interrupt ends the waiting and stays set. */
+    /** Waits until what the first step needs is warm, or the time is up. An interrupt ends the waiting and stays set. */
     public void await() {
         if (threads.isEmpty() || stopped) {
             return;
         }
         try {
-            for (Thread thread : threads) {
-                long left = deadline - System.nanoTime();
-                if (left > 0) {
-                    thread.join(Duration.ofNanos(left));
-                }
-            }
+            enough.await(deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
-        stop();
         Timeline.mark("warm");
     }
 
     /** Ends it soon. */
     public void stop() {
         stopped = true;
-        formats.complete(Set.of());
+        formats.complete(Formats.NONE);
     }
 
     private void run(boolean matmuls) {
         try {
-            Set<WeightFormat> weights =
-                    matmuls ? formats.get(LONGEST_NANOS, TimeUnit.NANOSECONDS) : Set.<WeightFormat>of();
+            Formats weights = matmuls ? formats.get(LONGEST_NANOS, TimeUnit.NANOSECONDS) : Formats.NONE;
             try (SimdBackend backend = new SimdBackend(1)) {
                 Rounds rounds = new Rounds(backend, weights);
                 long slowest = matmuls ? rounds.matmuls() : rounds.others();
@@ -140,9 +154,16 @@ public final class WarmUp {
                     slowest = matmuls ? rounds.matmuls() : rounds.others();
                 }
                 Timeline.mark("warm-up: done");
+                enough.countDown();
+                slowest = Long.MAX_VALUE;
+                while (!stopped && System.nanoTime() < deadline && slowest > WARM_NANOS) {
+                    slowest = matmuls ? rounds.singleRows() : rounds.singleQueries();
+                }
             }
         } catch (Exception | LinkageError | OutOfMemoryError e) {
             Timeline.mark("warm-up ended by " + e); // the first step will be slow, or say what is wrong
+        } finally {
+            enough.countDown();
         }
     }
 
@@ -166,11 +187,15 @@ public final class WarmUp {
         private final Rows single;
         private final int[] ids = new int[CHUNK];
         private final int[] best = new int[1];
-        private final List<Matrix> weights;
+        private final List<Matrix> blocks;
+        private final List<Matrix> tables;
+        private final Buffer product;
 
-        Rounds(Backend b, Set<WeightFormat> formats) {
+        Rounds(Backend b, Formats formats) {
             this.b = b;
-            weights = formats.stream().map(f -> weight(f, HEAD)).toList();
+            blocks = formats.blocks.stream().map(this::weight).toList();
+            tables = formats.tables.stream().map(this::weight).toList();
+            product = b.buffer(CHUNK, OUTPUTS);
             qkv = b.buffer(CHUNK, (GROUP + 2) * HEAD, numbers(CHUNK * (GROUP + 2) * HEAD));
             mixed = b.buffer(CHUNK, GROUP * HEAD);
             x = b.buffer(CHUNK, K, numbers(CHUNK * K));
@@ -209,27 +234,38 @@ public final class WarmUp {
             return values;
         }
 
-        private Matrix weight(WeightFormat format, int rows) {
-            MemorySegment data = MemorySegment.ofArray(numbers(rows * K));
+        private Matrix weight(WeightFormat format) {
+            MemorySegment data = MemorySegment.ofArray(numbers(OUTPUTS * K));
             return b.matrix(
-                    List.of(new TensorView("warm-up", DType.F32, new long[] {rows, K}, data, "memory")), format);
+                    List.of(new TensorView("warm-up", DType.F32, new long[] {OUTPUTS, K}, data, "memory")), format);
         }
 
-        /** Multiplies with all weights; returns the longest mean time of a call. */
+        /** The products of a prompt and its first token; returns the longest mean time of a call. */
         long matmuls() {
             long slowest = 0;
-            for (Matrix w : weights) {
-                slowest = Math.max(slowest, time(() -> b.matmul(x, CHUNK, w, null, out)));
-                slowest = Math.max(slowest, time(() -> b.matmul(x, 1, w, null, out)));
+            for (Matrix w : blocks) {
+                slowest = Math.max(slowest, time(() -> b.matmul(x, TILES, w, null, product)));
+            }
+            for (Matrix w : tables) {
                 slowest = Math.max(slowest, time(() -> b.embed(w, ids, 2, 1, x)));
+                slowest = Math.max(slowest, time(() -> b.matmul(x, 1, w, null, product)));
             }
             return slowest;
         }
 
-        /** All other operations; returns the longest mean time of a call. */
+        /** The products of later tokens. */
+        long singleRows() {
+            long slowest = 0;
+            for (Matrix w : blocks) {
+                slowest = Math.max(slowest, time(() -> b.matmul(x, 1, w, null, product)));
+            }
+            return slowest;
+        }
+
+        /** All other operations of a prompt; returns the longest mean time of a call. */
         long others() {
             long slowest = 0;
-            for (Rows rows : List.of(chunk, late, single)) {
+            for (Rows rows : List.of(chunk, late)) {
                 slowest = Math.max(slowest, time(() -> attend(rows)) / 4);
             }
             for (int rows : new int[] {2, CHUNK}) {
@@ -237,6 +273,11 @@ public final class WarmUp {
                 slowest = Math.max(slowest, time(() -> b.gatedActivation(gateUp, rows, Activation.SILU, act)));
             }
             return Math.max(slowest, time(() -> b.argmax(out, 1, best)));
+        }
+
+        /** Attention of later tokens. */
+        long singleQueries() {
+            return time(() -> attend(single)) / 4;
         }
 
         private void attend(Rows rows) {

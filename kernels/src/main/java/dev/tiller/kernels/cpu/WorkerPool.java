@@ -222,8 +222,7 @@ final class WorkerPool implements AutoCloseable {
             if (left <= 0) {
                 return done;
             }
-            // These belong to the share's task: before they change all its shares are used up, and then the claim
-            // fails.
+            // These belong to the share's task: before they change all its shares are used up; then the claim fails.
             Task t = task;
             int all = units;
             int size = grain;

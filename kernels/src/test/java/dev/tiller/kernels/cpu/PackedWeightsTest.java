@@ -18,11 +18,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.zip.CRC32C;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -135,6 +137,46 @@ class PackedWeightsTest {
             }
         }
     }
+
+    @Test
+    void refusesDamagedPanels() throws IOException {
+        Path file = write(WeightFormat.BF16, "key");
+        byte[] whole = Files.readAllBytes(file);
+        try (SimdBackend b = new SimdBackend(1)) {
+            for (int at : new int[] {4096, 4096 + ROWS * COLUMNS, 8192 + 5}) {
+                byte[] changed = whole.clone();
+                changed[at] ^= 16;
+                Files.write(file, changed);
+                TillerException e = assertThrows(TillerException.class, () -> b.takePacked(file, "key"), "byte " + at);
+                assertTrue(e.getMessage().contains("the checksum of "), e.getMessage());
+            }
+        }
+    }
+
+    /**
+     * What the same weights are packed to. If this fails, raise {@link PackedWeights#PACKING}, so that files of older
+     * versions are not taken for those of this one, and put the new sums here.
+     */
+    @Test
+    void packingHasTheBytesOfItsVersion() {
+        assertEquals(2, PackedWeights.PACKING);
+        List<String> sums = new ArrayList<>();
+        try (SimdBackend b = new SimdBackend(1)) {
+            for (WeightFormat format : WeightFormat.values()) {
+                PanelMatrix m = (PanelMatrix) b.matrix(tensor("golden", 7), format);
+                CRC32C sum = new CRC32C();
+                sum.update(m.data.asByteBuffer());
+                sums.add(format + " " + Long.toHexString(sum.getValue()));
+            }
+        }
+        assertEquals(GOLDEN.get(Lanes.BITS), sums, "width " + Lanes.BITS);
+    }
+
+    /** By vector width. */
+    private static final Map<Integer, List<String>> GOLDEN = Map.of(
+            128, List.of("F32 d4d09857", "BF16 93ea2ab5", "F16 e98385e6", "Q8 e6bfcbf5", "Q4 31d9388f"),
+            256, List.of("F32 674b038d", "BF16 948e3af6", "F16 9efbfa18", "Q8 a2c58d25", "Q4 9d90e8c9"),
+            512, List.of("F32 ad5f4200", "BF16 ab3fa49d", "F16 d50e4cec", "Q8 f5f89edb", "Q4 bbac55dc"));
 
     @Test
     void anUnwritableFolderIsAnErrorAndLeavesNothing() throws IOException {

@@ -25,8 +25,7 @@ class SimdMatmulTest {
     private static TensorView tensor(int n, int k, Random random) {
         MemorySegment data = Arena.ofAuto().allocate(4L * n * k, 64);
         for (int i = 0; i < n * k; i++) {
-            data.set(
-                    ValueLayout.JAVA_FLOAT.withOrder(ByteOrder.LITTLE_ENDIAN), 4L * i, (float) random.nextGaussian());
+            data.set(ValueLayout.JAVA_FLOAT.withOrder(ByteOrder.LITTLE_ENDIAN), 4L * i, (float) random.nextGaussian());
         }
         return new TensorView("w", DType.F32, new long[] {n, k}, data, "test");
     }
@@ -129,8 +128,7 @@ class SimdMatmulTest {
                     same(format + " row " + r, expected, row, 41);
                 }
                 MemorySegment odd = arena.allocate(64 + packed.bytes(), 64).asSlice(32, packed.bytes());
-                assertThrows(
-                        IllegalArgumentException.class, () -> new PanelMatrix(null, 77, format, panels, odd));
+                assertThrows(IllegalArgumentException.class, () -> new PanelMatrix(null, 77, format, panels, odd));
             }
         }
     }

@@ -23,7 +23,7 @@ class WarmUpTest {
                 List.of(EnumSet.allOf(WeightFormat.class), EnumSet.noneOf(WeightFormat.class))) {
             try (SimdBackend b = new SimdBackend(2)) {
                 WarmUp warmUp = WarmUp.start(b);
-                warmUp.formats(formats);
+                warmUp.formats(new WarmUp.Formats(formats, formats));
                 warmUp.await();
                 warmUp.await();
                 warmUp.stop();

@@ -191,14 +191,18 @@ class WorkerPoolStressTest {
         for (int round = 0; round < 60; round++) {
             WorkerPool pool = new WorkerPool(THREADS);
             List<Throwable> ends = new ArrayList<>();
+            AtomicInteger inside = new AtomicInteger();
+            Set<String> wrong = ConcurrentHashMap.newKeySet();
             Thread runner = new Thread(() -> {
                 try {
                     while (true) {
                         AtomicInteger sum = new AtomicInteger();
                         pool.run(
                                 (from, to, worker) -> {
-                                    spin(20);
+                                    inside.incrementAndGet();
+                                    spin(200);
                                     sum.addAndGet(to - from);
+                                    inside.decrementAndGet();
                                 },
                                 50,
                                 1);
@@ -218,6 +222,12 @@ class WorkerPoolStressTest {
                         Thread.currentThread().interrupt();
                     }
                     pool.close();
+                    if (inside.get() != 0) {
+                        wrong.add("closed while a task was under way");
+                    }
+                    if (Thread.interrupted() != interrupted) {
+                        wrong.add("interrupted: " + !interrupted);
+                    }
                 }));
             }
             runner.start();
@@ -226,6 +236,7 @@ class WorkerPoolStressTest {
                 t.join();
             }
             runner.join();
+            assertEquals(Set.of(), wrong);
             assertEquals("the worker threads are stopped", ends.getFirst().getMessage());
         }
     }

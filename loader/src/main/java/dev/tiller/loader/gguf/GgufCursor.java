@@ -1,22 +1,21 @@
 package dev.tiller.loader.gguf;
 
 import dev.tiller.loader.TillerException;
+import dev.tiller.loader.Utf8Texts;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
-import java.util.List;
 
 /** Reads a GGUF header from front to back; every step is checked against the end of the file. */
 final class GgufCursor {
     static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
-    /** Bytes of strings that are copied at a time. */
-    private static final int CHUNK = 1 << 16;
+    /** Most bytes of all strings of an array that is turned into Java values. */
+    private static final int MOST_STRING_BYTES = 1 << 30;
 
     private static final char MALFORMED = '\ufffd';
 
@@ -99,26 +98,41 @@ final class GgufCursor {
         return new TillerException(source + ": " + message);
     }
 
-    /** Strings one after the other, each a length and as many bytes, all within {@code data}; decoded strictly. */
-    static List<String> strings(MemorySegment data, int count, String source, String what) {
-        List<String> out = new ArrayList<>(count);
-        byte[] buffer = new byte[CHUNK];
-        long begin = 0; // of the buffer in data
-        int filled = 0;
-        long at = 0;
-        for (int i = 0; i < count; i++) {
-            long length = data.get(LONG, at);
-            at += Long.BYTES;
-            if (at + length > begin + filled) {
-                begin = at;
-                filled = (int) Math.min(data.byteSize() - at, Math.max(length, CHUNK));
-                buffer = filled <= buffer.length ? buffer : new byte[filled];
-                MemorySegment.copy(data, ValueLayout.JAVA_BYTE, begin, buffer, 0, filled);
-            }
-            out.add(utf8(buffer, (int) (at - begin), (int) length, source, what));
-            at += length;
+    /** Strings one after the other, each a length and as many bytes, all within {@code data}; checked strictly. */
+    static Utf8Texts strings(MemorySegment data, int count, String source, String what) {
+        if (data.byteSize() > MOST_STRING_BYTES) {
+            throw new TillerException(source + ": " + what + ": expected strings of at most " + MOST_STRING_BYTES
+                    + " bytes together, found " + data.byteSize());
         }
-        return out;
+        byte[] bytes = data.toArray(ValueLayout.JAVA_BYTE);
+        int[] starts = new int[count];
+        int[] ends = new int[count];
+        int at = 0;
+        for (int i = 0; i < count; i++) {
+            int length =
+                    bytes[at] & 255 | (bytes[at + 1] & 255) << 8 | (bytes[at + 2] & 255) << 16 | bytes[at + 3] << 24;
+            starts[i] = at + Long.BYTES;
+            at = starts[i] + length;
+            ends[i] = at;
+            if (!plain(bytes, starts[i], at)) {
+                utf8(bytes, starts[i], length, source, what);
+            }
+        }
+        return new Utf8Texts(bytes, starts, ends);
+    }
+
+    /** True for UTF-8 of the simple kinds: one or two bytes a character. Others need a decoder to be told from errors. */
+    private static boolean plain(byte[] bytes, int from, int to) {
+        for (int i = from; i < to; i++) {
+            if (bytes[i] < 0) {
+                boolean pair = bytes[i] >= (byte) 0xC2 && bytes[i] <= (byte) 0xDF;
+                i++;
+                if (!pair || i == to || bytes[i] >= (byte) 0xC0) {
+                    return false;
+                }
+            }
+        }
+        return true;
     }
 
     /** Strict decoding: a malformed string is an error that names the file and the place. */

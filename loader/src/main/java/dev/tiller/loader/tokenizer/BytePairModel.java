@@ -31,9 +31,9 @@ final class BytePairModel {
         this.options = options;
         characters = new LongIntMap(1024);
         for (int id = 0; id < vocabulary.size(); id++) {
-            String token = vocabulary.has(id) ? vocabulary.token(id) : "";
-            if (!token.isEmpty() && token.length() == Character.charCount(token.codePointAt(0))) {
-                characters.put(token.codePointAt(0), id);
+            int character = vocabulary.character(id);
+            if (character >= 0) {
+                characters.put(character, id);
             }
         }
         for (int b = 0; b < 256; b++) {

@@ -1,6 +1,7 @@
 package dev.tiller.loader.tokenizer;
 
 import dev.tiller.loader.TillerException;
+import dev.tiller.loader.Utf8Texts;
 import java.text.Normalizer;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -24,16 +25,17 @@ final class GgufTokenizers {
 
     static Tokenizer build(GgufVocabulary keys) {
         checkLengths(keys);
-        Vocabulary vocabulary = new Vocabulary(keys.source(), keys.tokens().size());
-        for (int id = 0; id < keys.tokens().size(); id++) {
-            vocabulary.add(keys.tokens().get(id), id);
-        }
+        Vocabulary vocabulary = new Vocabulary(keys.source(), 0);
+        vocabulary.addAll(Utf8Texts.of(keys.tokens()));
         AddedTokens added = new AddedTokens();
         for (int id = 0; id < keys.tokens().size(); id++) {
             int type = type(keys, id);
             boolean special = type == UNKNOWN || type == CONTROL;
-            String token = keys.tokens().get(id);
-            if ((special || type == USER_DEFINED) && !token.isEmpty()) {
+            if (!special && type != USER_DEFINED) {
+                continue;
+            }
+            String token = vocabulary.token(id);
+            if (!token.isEmpty()) {
                 vocabulary.addOnTop(token, id, special);
                 added.add(new AddedTokens.AddedToken(id, token, false, false, false, false, special), token);
             }
@@ -57,12 +59,7 @@ final class GgufTokenizers {
             throw new TillerException(
                     keys.source() + ": tokenizer.ggml.merges: expected an array of pairs, found nothing");
         }
-        String place = keys.source() + ": tokenizer.ggml.merges";
-        List<String> halves = new ArrayList<>(2 * keys.merges().size());
-        for (String merge : keys.merges()) {
-            TokenizerJson.addMerge(merge, halves, place);
-        }
-        Merges merges = TokenizerJson.merges(halves, vocabulary, place);
+        Merges merges = merges(Utf8Texts.of(keys.merges()), vocabulary, keys.source() + ": tokenizer.ggml.merges");
         String pre = keys.pre() == null ? "default" : keys.pre();
         boolean ignoreMerges = pre.equals("llama-bpe");
         TextNormalizer normalizer =
@@ -76,6 +73,41 @@ final class GgufTokenizers {
                 new BytePairModel(vocabulary, merges, new BytePairModel.Options(-1, false, false, ignoreMerges)),
                 surround,
                 List.of(new DecoderStep.ByteLevelStep()));
+    }
+
+    /** Merges "left right", found by their bytes: as strings they would take most of the time of a start. */
+    private static Merges merges(Utf8Texts pairs, Vocabulary vocabulary, String place) {
+        TextIndex index = vocabulary.index();
+        byte[] bytes = pairs.bytes();
+        Merges merges = new Merges(pairs.size());
+        for (int i = 0; i < pairs.size(); i++) {
+            int begin = pairs.start(i);
+            int end = pairs.end(i);
+            int space = space(bytes, begin, end);
+            if (space == end || space(bytes, space + 1, end) < end) {
+                throw TokenizerJson.notTwo(pairs.get(i), i, place);
+            }
+            int first = TextIndex.hash(0, bytes, begin, space);
+            int left = index.find(bytes, begin, space, space, first);
+            int right = index.find(bytes, space + 1, end);
+            int both = TextIndex.hash(first, bytes, space + 1, end);
+            int result = index.find(bytes, begin, space, end, both);
+            if (left < 0 || right < 0 || result < 0) {
+                String[] halves = pairs.get(i).split(" ", -1);
+                throw TokenizerJson.notTokens(halves[0], halves[1], i, place);
+            }
+            merges.add(left, right, i, result);
+        }
+        return merges;
+    }
+
+    /** Where the first space is, or the end. */
+    private static int space(byte[] bytes, int begin, int end) {
+        int at = begin;
+        while (at < end && bytes[at] != ' ') {
+            at++;
+        }
+        return at;
     }
 
     private static PreTokenizer preTokenizer(String pre, String source) {
@@ -141,18 +173,21 @@ final class GgufTokenizers {
         float[] order = keys.scores().clone();
         Arrays.sort(order);
         Merges merges = new Merges(4 * order.length);
+        Utf8Texts tokens = Utf8Texts.of(keys.tokens());
+        TextIndex index = vocabulary.index();
         for (int id = 0; id < keys.tokens().size(); id++) {
             if (!merging(keys, id)) {
                 continue;
             }
-            String token = keys.tokens().get(id);
+            int begin = tokens.start(id);
+            int end = tokens.end(id);
             int rank = order.length - 1 - Arrays.binarySearch(order, keys.scores()[id]);
-            for (int cut = 1; cut < token.length(); cut++) {
-                if (Character.isLowSurrogate(token.charAt(cut))) {
-                    continue;
+            for (int cut = begin + 1; cut < end; cut++) {
+                if ((tokens.bytes()[cut] & 0xC0) == 0x80) {
+                    continue; // within a character
                 }
-                int left = vocabulary.id(token.substring(0, cut));
-                int right = vocabulary.id(token.substring(cut));
+                int left = index.find(tokens.bytes(), begin, cut);
+                int right = index.find(tokens.bytes(), cut, end);
                 if (left >= 0 && right >= 0 && merging(keys, left) && merging(keys, right)) {
                     merges.add(left, right, rank, id);
                 }

@@ -149,8 +149,7 @@ final class TokenizerJson {
     static void addMerge(String merge, List<String> halves, String place) {
         int space = merge.indexOf(' ');
         if (space < 0 || merge.indexOf(' ', space + 1) >= 0) {
-            throw new TillerException(place + "[" + halves.size() / 2 + "]: expected two tokens with a space between,"
-                    + " found \"" + merge + "\"");
+            throw notTwo(merge, halves.size() / 2, place);
         }
         halves.add(merge.substring(0, space));
         halves.add(merge.substring(space + 1));
@@ -164,12 +163,21 @@ final class TokenizerJson {
             int right = vocabulary.id(halves.get(i + 1));
             int result = vocabulary.id(halves.get(i) + halves.get(i + 1));
             if (left < 0 || right < 0 || result < 0) {
-                throw new TillerException(place + "[" + i / 2 + "]: expected tokens of the vocabulary, found \""
-                        + halves.get(i) + "\" and \"" + halves.get(i + 1) + "\", of which one or their sum is not");
+                throw notTokens(halves.get(i), halves.get(i + 1), i / 2, place);
             }
             merges.add(left, right, i / 2, result);
         }
         return merges;
+    }
+
+    static TillerException notTwo(String merge, int at, String place) {
+        return new TillerException(
+                place + "[" + at + "]: expected two tokens with a space between, found \"" + merge + "\"");
+    }
+
+    static TillerException notTokens(String left, String right, int at, String place) {
+        return new TillerException(place + "[" + at + "]: expected tokens of the vocabulary, found \"" + left
+                + "\" and \"" + right + "\", of which one or their sum is not");
     }
 
     private Tokenizer build() {

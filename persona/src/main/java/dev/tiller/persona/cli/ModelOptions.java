@@ -6,6 +6,7 @@ import dev.tiller.kernels.WeightFormat;
 import dev.tiller.loader.TillerException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -87,7 +88,8 @@ public final class ModelOptions {
     /** How the model is loaded. */
     public LoadOptions loadOptions() {
         if (weights.size() > 1) {
-            throw new TillerException("--weights: expected one format, found " + weights.size() + " (" + weights + ")");
+            throw new TillerException("--weights: expected one format, found "
+                    + weights.stream().map(ModelOptions::name).collect(Collectors.joining(",")));
         }
         return loadOptions(weights.isEmpty() ? null : weights.getFirst());
     }
@@ -95,13 +97,32 @@ public final class ModelOptions {
     /** How the model is loaded with that format, whatever --weights says. */
     public LoadOptions loadOptions(WeightFormat format) {
         return new LoadOptions(
-                backend,
-                threads == null ? 0 : threads,
-                format,
-                kv,
-                kvMemory == null ? 0 : kvMemory,
-                kernels,
-                !noCache);
+                backend, threads == null ? 0 : threads, format, kv, kvMemory == null ? 0 : kvMemory, kernels, !noCache);
+    }
+
+    /** The same options for another process of this program, with that format of weights; null leaves it to the file. */
+    public List<String> arguments(Path model, WeightFormat format) {
+        List<String> arguments = new ArrayList<>(List.of("--model", model.toString(), "--backend", backend));
+        if (format != null) {
+            arguments.addAll(List.of("--weights", name(format)));
+        }
+        if (threads != null) {
+            arguments.addAll(List.of("--threads", threads.toString()));
+        }
+        if (noCache) {
+            arguments.add("--no-cache");
+        }
+        if (kv != null) {
+            arguments.addAll(List.of("--kv", name(kv)));
+        }
+        if (kvMemory != null) {
+            arguments.addAll(List.of("--kv-memory", kvMemory.toString()));
+        }
+        return arguments;
+    }
+
+    private static String name(WeightFormat format) {
+        return format.name().toLowerCase(Locale.ROOT);
     }
 
     /** The formats of --weights: none, one, or several where a command takes turns with several. */
@@ -129,6 +150,7 @@ public final class ModelOptions {
                         + loaded.spec().blocks() + " blocks, width "
                         + loaded.spec().width() + "; " + loaded.backend().description()
                         + (loaded.weightsCached() ? "; weights from the cache" : ""));
+        loaded.cacheProblem().ifPresent(problem -> note(console, problem + "; weights are packed anew"));
         note(console, loaded.memory());
         return loaded;
     }

@@ -42,7 +42,16 @@ class CommandsTest {
     void helpOfEveryCommandHasExamples() {
         String all = CliRun.of("--help").ok();
         for (String name : List.of(
-                "demo", "generate", "chat", "extract", "inspect", "activations", "perplexity", "tokenize", "render", "cache")) {
+                "demo",
+                "generate",
+                "chat",
+                "extract",
+                "inspect",
+                "activations",
+                "perplexity",
+                "tokenize",
+                "render",
+                "cache")) {
             assertTrue(all.contains("\n  " + name + " "), name);
             String help = CliRun.of(name, "--help").ok();
             assertTrue(help.contains("Usage: tiller " + name), help);
