@@ -237,13 +237,4 @@ final class CompiledPlan {
         long its = other.mask(position, otherPromptLength);
         return this == other ? mine == its : (mine | its) == 0;
     }
-
-    /** The first position that the plan may touch; a prefix below it has the same keys and values as without steering. */
-    int firstEdited(int promptLength) {
-        int first = Integer.MAX_VALUE;
-        for (Span s : spans) {
-            first = Math.min(first, s.first(promptLength));
-        }
-        return first;
-    }
 }

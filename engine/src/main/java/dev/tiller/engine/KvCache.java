@@ -1,10 +1,14 @@
 package dev.tiller.engine;
 
+import dev.tiller.kernels.Backend;
 import dev.tiller.kernels.KvMemoryException;
 import dev.tiller.kernels.KvPages;
+import dev.tiller.kernels.WeightFormat;
 import dev.tiller.loader.TillerException;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
+import java.util.stream.Collectors;
 
 /**
  * Keys and values of many sequences in reference-counted pages of {@link KvPages#PAGE} positions, never more of them than
@@ -21,6 +25,36 @@ public final class KvCache {
     KvCache(KvPages pages, long limitBytes) {
         this.pages = pages;
         this.limit = Math.clamp(limitBytes / pages.pageBytes(), 1, Integer.MAX_VALUE);
+    }
+
+    /** Pages and limit as the options ask for; what the backend cannot do is refused. */
+    static KvCache of(Backend backend, ModelSpec spec, WeightFormat operand, LoadOptions options) {
+        List<WeightFormat> possible = backend.kvFormats(operand);
+        WeightFormat format = options.kv() == null ? possible.getFirst() : options.kv();
+        if (!possible.contains(format)) {
+            String names = possible.stream().map(KvCache::name).collect(Collectors.joining(", "));
+            throw new TillerException("keys and values in " + name(format) + " (--kv): this backend keeps those of this"
+                    + " model in " + names + "; " + backend.description());
+        }
+        if (options.kvMemory() < 0 || options.kvMemory() > backend.mostKvMemory()) {
+            throw new TillerException("memory for keys and values (--kv-memory): expected at most "
+                    + megabytes(backend.mostKvMemory()) + ", the size of the Java heap (raise it with -Xmx), found "
+                    + megabytes(options.kvMemory()));
+        }
+        KvPages pages = backend.kvPages(
+                spec.blocks(), spec.attention().kvHeads(), spec.attention().headDim(), format);
+        return new KvCache(pages, options.kvMemory() == 0 ? backend.kvMemory() : options.kvMemory());
+    }
+
+    /** What a position, the whole context and all texts together take, in one line. */
+    String describe(int context) {
+        String most = limitBytes() == Long.MAX_VALUE ? "" : ", at most " + megabytes(limitBytes());
+        return "keys and values " + bytesPerPosition() + " bytes per position (" + name(pages.format()) + "), "
+                + megabytes(bytesPerPosition() * context) + " for the whole context of " + context + most;
+    }
+
+    private static String name(WeightFormat format) {
+        return format.name().toLowerCase(Locale.ROOT);
     }
 
     KvPages pages() {

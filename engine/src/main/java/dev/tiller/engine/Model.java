@@ -2,7 +2,6 @@ package dev.tiller.engine;
 
 import dev.tiller.kernels.Backend;
 import dev.tiller.kernels.Buffer;
-import dev.tiller.kernels.KvPages;
 import dev.tiller.kernels.SiteTaps;
 import dev.tiller.kernels.WeightFormat;
 import dev.tiller.kernels.cpu.SimdBackend;
@@ -23,10 +22,6 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.Callable;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.Future;
-import java.util.concurrent.FutureTask;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
@@ -71,93 +66,24 @@ public final class Model implements AutoCloseable {
         this.checkpoint = checkpoint;
         this.backend = backend;
         this.spec = ModelSpec.of(checkpoint.config());
-        FutureTask<TextSide> text = background("tiller-text", () -> TextSide.read(checkpoint));
+        Background<TextSide> text = Background.start("tiller-text", () -> TextSide.read(checkpoint));
         try {
             this.cacheProblem = options.cache()
                     ? WeightCache.ofUser(System.getenv()).attach(backend, checkpoint, options.weights())
                     : null;
             this.weights = Weights.load(checkpoint, spec, backend, options.weights());
         } finally {
-            awaitEnd(text); // it reads the mapped file, which is closed after an error
+            text.awaitEnd(); // it reads the mapped file, which is closed after an error
         }
         Timeline.mark("weights packed");
-        this.cache = cache(options);
+        this.cache = KvCache.of(backend, spec, weights.operandFormat(), options);
         this.transformer = new Transformer(spec, weights, backend, cache);
-        TextSide side = result(text);
-        this.tokenizer = side.tokenizer;
-        this.template = side.template;
+        TextSide side = text.result();
+        this.tokenizer = side.tokenizer();
+        this.template = side.template();
         checkTokenizer();
-        this.stopTokens = side.stopTokens;
+        this.stopTokens = side.stopTokens();
         Timeline.mark("model loaded");
-    }
-
-    /** What turns texts into tokens and back; read while the weights are. Parts that the model lacks are null. */
-    private record TextSide(Tokenizer tokenizer, ChatTemplate template, Set<Integer> stopTokens) {
-        static TextSide read(Checkpoint checkpoint) {
-            Tokenizer tokenizer = checkpoint.hasTokenizer() ? checkpoint.tokenizer() : null;
-            Timeline.mark("tokenizer read");
-            ChatTemplate template = checkpoint
-                    .chatTemplateSource()
-                    .map(s -> ChatTemplate.parse(s, checkpoint.name()))
-                    .orElse(null);
-            Set<Integer> stopTokens = StopTokens.of(checkpoint, tokenizer, template);
-            Timeline.mark("stop tokens found");
-            return new TextSide(tokenizer, template, stopTokens);
-        }
-    }
-
-    private static void awaitEnd(Future<?> future) {
-        try {
-            result(future);
-        } catch (RuntimeException | Error e) {
-            // thrown when the result is asked for
-        }
-    }
-
-    /** The result of work in another thread, or what it threw. An interrupt is kept for later: the work is short. */
-    private static <T> T result(Future<T> future) {
-        boolean interrupted = false;
-        try {
-            while (true) {
-                try {
-                    return future.get();
-                } catch (InterruptedException e) {
-                    interrupted = true;
-                } catch (ExecutionException e) {
-                    switch (e.getCause()) {
-                        case RuntimeException r -> throw r;
-                        case Error r -> throw r;
-                        default -> throw new IllegalStateException(e.getCause());
-                    }
-                }
-            }
-        } finally {
-            if (interrupted) {
-                Thread.currentThread().interrupt();
-            }
-        }
-    }
-
-    private KvCache cache(LoadOptions options) {
-        List<WeightFormat> possible = backend.kvFormats(weights.operandFormat());
-        WeightFormat format = options.kv() == null ? possible.getFirst() : options.kv();
-        if (!possible.contains(format)) {
-            String names = possible.stream().map(Model::name).collect(Collectors.joining(", "));
-            throw new TillerException("keys and values in " + name(format) + " (--kv): this backend keeps those of this"
-                    + " model in " + names + "; " + backend.description());
-        }
-        if (options.kvMemory() < 0 || options.kvMemory() > backend.mostKvMemory()) {
-            throw new TillerException("memory for keys and values (--kv-memory): expected at most "
-                    + KvCache.megabytes(backend.mostKvMemory()) + ", the size of the Java heap (raise it with -Xmx),"
-                    + " found " + KvCache.megabytes(options.kvMemory()));
-        }
-        KvPages pages = backend.kvPages(
-                spec.blocks(), spec.attention().kvHeads(), spec.attention().headDim(), format);
-        return new KvCache(pages, options.kvMemory() == 0 ? backend.kvMemory() : options.kvMemory());
-    }
-
-    private static String name(WeightFormat format) {
-        return format.name().toLowerCase(Locale.ROOT);
     }
 
     /** A tokenizer with ids that the model has no embedding for belongs to another model. */
@@ -180,12 +106,12 @@ public final class Model implements AutoCloseable {
             throw Checkpoint.missing(path);
         }
         // Both take their time, and the sooner the backend is there the sooner its kernels can get warm.
-        FutureTask<Started> opening = background("tiller-backend", () -> Started.open(options));
+        Background<Started> opening = Background.start("tiller-backend", () -> Started.open(options));
         Checkpoint checkpoint = null;
         try {
             checkpoint = Checkpoint.open(path);
             Timeline.mark("checkpoint open");
-            Started started = result(opening);
+            Started started = opening.result();
             started.warmUp.formats(Weights.formats(checkpoint, started.backend, options.weights()));
             return new Model(checkpoint, started.backend, started.warmUp, options);
         } catch (RuntimeException | Error e) {
@@ -207,20 +133,14 @@ public final class Model implements AutoCloseable {
     }
 
     /** Closes a backend that is being opened, unless that fails. */
-    private static void close(Future<Started> opening) {
+    private static void close(Background<Started> opening) {
         try {
-            Started started = result(opening);
+            Started started = opening.result();
             started.warmUp.stop();
             started.backend.close();
         } catch (RuntimeException | Error e) {
             // not opened: nothing to close
         }
-    }
-
-    private static <T> FutureTask<T> background(String name, Callable<T> work) {
-        FutureTask<T> task = new FutureTask<>(work);
-        Thread.ofPlatform().daemon().name(name).start(task);
-        return task;
     }
 
     // ---- what it is ----
@@ -278,12 +198,8 @@ public final class Model implements AutoCloseable {
      * most.
      */
     public String memory() {
-        long position = cache.bytesPerPosition();
-        String most = cache.limitBytes() == Long.MAX_VALUE ? "" : ", at most " + KvCache.megabytes(cache.limitBytes());
-        return "weights " + KvCache.megabytes(weightBytes()) + " (" + weightFormats() + "); keys and values " + position
-                + " bytes per position (" + name(cache.pages().format()) + "), "
-                + KvCache.megabytes(position * spec.maxPositions()) + " for the whole context of " + spec.maxPositions()
-                + most;
+        return "weights " + KvCache.megabytes(weightBytes()) + " (" + weightFormats() + "); "
+                + cache.describe(spec.maxPositions());
     }
 
     /** Type in which the backend keeps inputs of matmuls for this model. */

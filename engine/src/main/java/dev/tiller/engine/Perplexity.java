@@ -91,6 +91,8 @@ public final class Perplexity {
         for (int id : tokens) {
             Step.check(id, model.spec().vocabulary());
         }
+        int longest = Math.min(window, tokens.length);
+        model.cache().checkFits("a window of " + longest + " tokens", longest);
         try (Run run = new Run(tokens, progress)) {
             windows.forEach(run::add);
             run.flush();

@@ -5,9 +5,6 @@ public sealed interface Span {
     /** True if the position is in the span, for a prompt of that many tokens. */
     boolean contains(int position, int promptLength);
 
-    /** The smallest position that can be in the span; positions below are never edited. */
-    int first(int promptLength);
-
     /** Every position. */
     Span ALL = new All();
 
@@ -24,11 +21,6 @@ public sealed interface Span {
         }
 
         @Override
-        public int first(int promptLength) {
-            return 0;
-        }
-
-        @Override
         public String toString() {
             return "all";
         }
@@ -38,11 +30,6 @@ public sealed interface Span {
         @Override
         public boolean contains(int position, int promptLength) {
             return position < promptLength;
-        }
-
-        @Override
-        public int first(int promptLength) {
-            return 0;
         }
 
         @Override
@@ -58,11 +45,6 @@ public sealed interface Span {
         }
 
         @Override
-        public int first(int promptLength) {
-            return promptLength - 1;
-        }
-
-        @Override
         public String toString() {
             return "generation";
         }
@@ -73,11 +55,6 @@ public sealed interface Span {
         @Override
         public boolean contains(int position, int promptLength) {
             return position >= from && position < to;
-        }
-
-        @Override
-        public int first(int promptLength) {
-            return from;
         }
 
         @Override

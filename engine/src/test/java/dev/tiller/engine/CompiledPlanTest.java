@@ -139,8 +139,5 @@ class CompiledPlanTest {
         assertEquals(0b10, plan.mask(3, 5));
         assertEquals(0b11, plan.mask(4, 5)); // the last prompt token belongs to both
         assertEquals(0b01, plan.mask(5, 5));
-        assertEquals(0, plan.firstEdited(5));
-        assertEquals(4, compile(Edit.add(v, 1, 0)).firstEdited(5));
-        assertEquals(Integer.MAX_VALUE, CompiledPlan.NONE.firstEdited(5));
     }
 }
