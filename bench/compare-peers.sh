@@ -75,8 +75,13 @@ for model in "$@"; do
         done
     fi
     if wanted steering; then
-        keep "steering-$name" steering --model "$model" --weights "${formats%%,*}"
-        keep "steering-$name-control" steering --model "$model" --weights "${formats%%,*}" --control
+        options=(steering --model "$model" --weights "${formats%%,*}")
+        if "${PYTHON:-python3}" -c 'import torch, transformers' 2> /dev/null; then
+            options+=(--peer "${PYTHON:-python3} bench/peers/hooks_peer.py")
+        else
+            echo "compare-peers: no torch and transformers in ${PYTHON:-python3}: steering without a peer" >&2
+        fi
+        keep "steering-$name" "${options[@]}"
     fi
 done
 if wanted rollouts; then

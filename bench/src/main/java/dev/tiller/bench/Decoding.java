@@ -1,9 +1,11 @@
 package dev.tiller.bench;
 
+import dev.tiller.engine.Capture;
 import dev.tiller.engine.Model;
 import dev.tiller.engine.Projections;
 import dev.tiller.engine.Sequence;
 import dev.tiller.engine.Step;
+import dev.tiller.kernels.Buffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -13,10 +15,15 @@ final class Decoding implements AutoCloseable {
     private final Model model;
     private final Step step;
     private final Projections watched;
+    private final Capture capture;
+    private final List<Integer> captured;
+    private final int probes;
+    private final float[] copy;
     private final List<Sequence> sequences = new ArrayList<>();
     private final int[][] last;
     private final int[] next;
     private double seconds;
+    private double seen;
 
     /**
      * Runs the contexts; what follows is decoded.
@@ -28,6 +35,10 @@ final class Decoding implements AutoCloseable {
         this.model = model;
         this.step = model.newStep();
         this.watched = model.projections(workload.probes());
+        this.probes = workload.probes().size();
+        this.captured = workload.capture();
+        this.capture = model.capture(captured);
+        this.copy = new float[captured.isEmpty() ? 0 : count * model.spec().width()];
         this.last = new int[count][1];
         this.next = new int[count];
         int together = Math.max(1, model.backend().rowsPerStep() / context);
@@ -39,7 +50,7 @@ final class Decoding implements AutoCloseable {
                 step.add(sequences.get(s), tokens(model, s, context), 0, context, Step.Logits.LAST);
             }
             int[] first = new int[to - from];
-            model.backend().argmax(model.forward(step, watched), first.length, first);
+            model.backend().argmax(model.forward(step), first.length, first);
             System.arraycopy(first, 0, next, from, first.length);
         }
     }
@@ -65,7 +76,23 @@ final class Decoding implements AutoCloseable {
                 last[s][0] = next[s];
                 step.add(sequences.get(s), last[s], 0, 1, Step.Logits.LAST);
             }
-            model.backend().argmax(model.forward(step, watched), last.length, next);
+            Buffer logits = captured.isEmpty() ? model.forward(step, watched) : model.forward(step, capture);
+            model.backend().argmax(logits, last.length, next);
+            look();
+        }
+    }
+
+    /** Reads what was watched, as a monitor does. */
+    private void look() {
+        if (probes > 0) {
+            watched.fetch(last.length);
+            for (int s = 0; s < last.length; s++) {
+                seen += watched.of(s)[0];
+            }
+        }
+        for (int block : captured) {
+            capture.read(block, last.length, copy);
+            seen += copy[0];
         }
     }
 

@@ -153,7 +153,7 @@ record Report(
         return array;
     }
 
-    private static JsonObject json(Spread s) {
+    static JsonObject json(Spread s) {
         JsonObject o = new JsonObject();
         o.addProperty("median", rounded(s.median()));
         o.addProperty("min", rounded(s.min()));

@@ -1,8 +1,7 @@
 package dev.tiller.bench;
 
-import com.google.gson.Gson;
-import com.google.gson.JsonObject;
 import dev.tiller.engine.Model;
+import dev.tiller.kernels.Threads;
 import dev.tiller.loader.TillerException;
 import dev.tiller.persona.cli.Console;
 import dev.tiller.persona.cli.ModelOptions;
@@ -14,24 +13,20 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** {@code tiller bench steering}: what a direction added at every block costs, in many short turns. */
+/** {@code tiller bench steering}: what steering and watching cost while decoding, from many short turns. */
 @Command(
         name = "steering",
-        header = "Tells what steering every block costs, from many short turns.",
+        header = "Tells what steering costs, from many short turns.",
         description = {
-            "Steered and unsteered decoding take turns every few tokens, in the order a b b a, so that both see the same"
-                    + " machine; each pair of neighbours gives one quotient. Shown is the median with its 95 %% interval"
-                    + " (bootstrap). --control puts unsteered decoding on both sides: what is found then is the error of"
-                    + " the method."
+            "For each row, decoding with it and without it take turns every few tokens, in the order a b b a, so that both"
+                    + " see the same machine. The ratio is the speed with it over the speed without it: one for each"
+                    + " round, and one for each pair of neighbouring turns, whose median has a 95 %% interval (bootstrap).",
+            "Rows: control (nothing on either side: the error of the method), idle (coefficient 0), add_one_block,"
+                    + " add_all_blocks, add_3_vectors_all_blocks, ablate_all_blocks, clamp_all_blocks, projection_stream"
+                    + " (8 directions watched and read after each token), capture_all_blocks (the residual of each block"
+                    + " read after each token), plans_256_vs_1 (256 texts with a plan each beside 256 texts with one)."
         })
 final class SteeringCommand implements Callable<Integer> {
-    private static final int STRETCH = 4;
-
-    /** Turns of one pair of sequences, before a new one begins with a short context again. */
-    private static final int TURNS = 32;
-
-    private static final long SEED = 7;
-
     private final Console console;
 
     @Mixin
@@ -40,17 +35,20 @@ final class SteeringCommand implements Callable<Integer> {
     @Option(
             names = "--rounds",
             paramLabel = "N",
-            defaultValue = "20",
+            defaultValue = "7",
             converter = ModelOptions.Positive.class,
-            description = "Rounds of " + TURNS + " turns (default: ${DEFAULT-VALUE}).")
+            description = "Rounds, in which each row has its turns (default: ${DEFAULT-VALUE}).")
     private Integer rounds;
+
+    @Option(names = "--rows", paramLabel = "NAME", split = ",", description = "Only these rows (default: all).")
+    private List<String> wanted = List.of();
 
     @Option(
             names = "--batch",
             paramLabel = "N",
             defaultValue = "1",
             converter = ModelOptions.Positive.class,
-            description = "Sequences side by side (default: ${DEFAULT-VALUE}).")
+            description = "Sequences side by side, but for plans_256_vs_1 (default: ${DEFAULT-VALUE}).")
     private Integer batch;
 
     @Option(
@@ -60,8 +58,11 @@ final class SteeringCommand implements Callable<Integer> {
             description = "Shortest warm-up; one round always runs (default: ${DEFAULT-VALUE}).")
     private double warmUp;
 
-    @Option(names = "--control", description = "Unsteered against unsteered.")
-    private boolean control;
+    @Option(
+            names = "--peer",
+            paramLabel = "COMMAND",
+            description = "Another engine to take turns with, e.g. \"python3 bench/peers/hooks_peer.py\".")
+    private String peerCommand;
 
     @Option(names = "--json", description = "One JSON object; the table goes to standard error.")
     private boolean json;
@@ -76,59 +77,69 @@ final class SteeringCommand implements Callable<Integer> {
             throw new TillerException("--warm-up " + warmUp + ": expected seconds, 0 or more");
         }
         try (Model model = options.load(console)) {
-            Rates.checkContext(model, 1, "--prompt", Rates.CONTEXT, TURNS * STRETCH);
-            Workload other = control
-                    ? Workload.UNSTEERED
-                    : new Workload("decode_steered", List.of(Workload.everyBlock(model.spec())), List.of());
-            long start = System.nanoTime();
-            do {
-                round(model, other, new ArrayList<>(), new ArrayList<>());
-            } while (System.nanoTime() - start < warmUp * 1e9);
-            List<Double> quotients = new ArrayList<>();
-            List<Double> rates = new ArrayList<>();
-            for (int r = 1; r <= rounds; r++) {
-                round(model, other, quotients, rates);
+            List<SteeringRow> rows = rows(model);
+            try (Peer peer = peerCommand == null ? null : startPeer()) {
+                show(measure(model, rows, peer));
             }
-            report(model, quotients, rates);
         }
         return 0;
     }
 
-    /** Adds the quotient of speeds, steered over unsteered, of each turn, and the unsteered speed. */
-    private void round(Model model, Workload other, List<Double> quotients, List<Double> rates) {
-        try (Decoding plain = new Decoding(model, Workload.UNSTEERED, Rates.CONTEXT, batch);
-                Decoding steered = new Decoding(model, other, Rates.CONTEXT, batch)) {
-            for (int t = 0; t < TURNS; t++) {
-                double a = plain.seconds();
-                double b = steered.seconds();
-                (t % 2 == 0 ? plain : steered).advance(STRETCH);
-                (t % 2 == 0 ? steered : plain).advance(STRETCH);
-                double unsteered = plain.seconds() - a;
-                quotients.add(unsteered / (steered.seconds() - b));
-                rates.add(batch * STRETCH / unsteered);
+    /** The rows asked for; each must fit into the model's context. */
+    private List<SteeringRow> rows(Model model) {
+        List<SteeringRow> all = SteeringRow.all(model.spec(), batch);
+        List<String> names = all.stream().map(SteeringRow::name).toList();
+        for (String name : wanted) {
+            if (!names.contains(name)) {
+                throw new TillerException("--rows " + name + ": expected one of " + String.join(", ", names));
             }
         }
+        List<SteeringRow> rows = wanted.isEmpty()
+                ? all
+                : all.stream().filter(r -> wanted.contains(r.name())).toList();
+        for (SteeringRow row : rows) {
+            if (row.positions() > model.spec().maxPositions()) {
+                throw new TillerException("row " + row.name() + " needs " + row.positions()
+                        + " positions, the model's context has " + model.spec().maxPositions());
+            }
+        }
+        return rows;
     }
 
-    private void report(Model model, List<Double> quotients, List<Double> rates) {
-        double[] values = quotients.stream().mapToDouble(Double::doubleValue).toArray();
-        Interval i = Interval.of(values, SEED);
-        String name = control ? "decode / decode (control)" : "decode_steered / decode";
-        List<String> lines = List.of(
-                "machine  " + Machine.describe() + "; " + model.backend().description(),
-                "model    " + options.path().toAbsolutePath().normalize().getFileName() + ", weights "
-                        + model.weightFormats() + ", batch " + batch,
-                "decode   " + Spread.of(rates).show("%.1f") + " tokens/s",
-                String.format(
-                        Locale.ROOT,
-                        "%s  %.4f, 95 %% interval %.4f..%.4f, %d pairs of %d tokens",
-                        name,
-                        i.median(),
-                        i.low(),
-                        i.high(),
-                        i.n(),
-                        STRETCH));
-        for (String line : lines) {
+    private SteeringReport measure(Model model, List<SteeringRow> rows, Peer peer) {
+        String name = options.path().toAbsolutePath().normalize().getFileName().toString();
+        SteeringReport report = new SteeringReport(model, name, rows);
+        options.note(console, "warming up");
+        long start = System.nanoTime();
+        do {
+            rows.forEach(row -> row.round(model));
+        } while (System.nanoTime() - start < warmUp * 1e9);
+        List<List<Sample>> theirs = new ArrayList<>();
+        long first = System.nanoTime();
+        for (int r = 1; r <= rounds; r++) {
+            options.note(console, "round " + r + " of " + rounds + left(r, first));
+            rows.forEach(row -> report.add(row, row.round(model)));
+            if (peer != null) {
+                theirs.add(peer.round());
+            }
+        }
+        if (peer != null) {
+            report.peer(peer.name(), Report.rows(theirs));
+        }
+        return report;
+    }
+
+    /** How long the rounds that are left will take, from the second one on. */
+    private String left(int round, long first) {
+        if (round == 1) {
+            return "";
+        }
+        double each = (System.nanoTime() - first) / 1e9 / (round - 1);
+        return String.format(Locale.ROOT, ", %.0f s each, about %.0f s left", each, each * (rounds - round + 1));
+    }
+
+    private void show(SteeringReport report) {
+        for (String line : report.lines()) {
             if (json) {
                 options.note(console, line);
             } else {
@@ -136,19 +147,16 @@ final class SteeringCommand implements Callable<Integer> {
             }
         }
         if (json) {
-            JsonObject o = new JsonObject();
-            o.addProperty("machine", Machine.describe() + "; " + model.backend().description());
-            o.addProperty(
-                    "model",
-                    options.path().toAbsolutePath().normalize().getFileName().toString());
-            o.addProperty("weights", model.weightFormats());
-            o.addProperty("batch", batch);
-            o.addProperty("name", name);
-            o.addProperty("median", i.median());
-            o.addProperty("low", i.low());
-            o.addProperty("high", i.high());
-            o.addProperty("n", i.n());
-            console.line(new Gson().toJson(o));
+            console.line(report.json());
         }
+    }
+
+    /** The peer gets the same model and threads. */
+    private Peer startPeer() {
+        List<String> command = new ArrayList<>(List.of(peerCommand.strip().split("\\s+")));
+        command.addAll(List.of("--model", options.path().toString(), "--threads"));
+        command.add(String.valueOf(Threads.of(options.loadOptions().threads()).count()));
+        options.note(console, "starting " + String.join(" ", command));
+        return new Peer(command);
     }
 }

@@ -16,13 +16,18 @@ import java.util.stream.IntStream;
  *
  * @param name of the row
  * @param plans of the sequences, in turn: sequence s has plan s modulo their number
- * @param probes watched at every row
+ * @param probes watched at every row; their projections are read after each step
+ * @param capture blocks whose output rows are copied, and read after each step
  */
-record Workload(String name, List<SteeringPlan> plans, List<Probe> probes) {
-    private static final float COEFFICIENT = 1e-3f;
+record Workload(String name, List<SteeringPlan> plans, List<Probe> probes, List<Integer> capture) {
+    static final float COEFFICIENT = 1e-3f;
 
     /** The row that the others are compared with. */
     static final Workload UNSTEERED = new Workload("decode", List.of(SteeringPlan.NONE), List.of());
+
+    Workload(String name, List<SteeringPlan> plans, List<Probe> probes) {
+        this(name, plans, probes, List.of());
+    }
 
     SteeringPlan plan(int sequence) {
         return plans.get(sequence % plans.size());
@@ -46,29 +51,39 @@ record Workload(String name, List<SteeringPlan> plans, List<Probe> probes) {
         for (int i = 0; i < distinct; i++) {
             own.add(SteeringPlan.of(add(spec, 100 + i, every)));
         }
-        List<Probe> probes = new ArrayList<>();
-        for (int i = 0; i < 8; i++) {
-            probes.add(new Probe(middle, direction(spec, 1000 + i)));
-        }
         return List.of(
                 UNSTEERED,
                 steered("decode_one_block", SteeringPlan.of(add(spec, 11, middle))),
                 steered("decode_all_blocks", everyBlock(spec)),
                 steered("decode_3_vectors", three),
                 new Workload("decode_own_plans", own, List.of()),
-                new Workload("decode_8_probes", UNSTEERED.plans, probes));
+                new Workload("decode_8_probes", UNSTEERED.plans, probes(spec, 8)));
+    }
+
+    /** That many directions watched at the output of the middle block. */
+    static List<Probe> probes(ModelSpec spec, int count) {
+        List<Probe> probes = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            probes.add(new Probe(spec.blocks() / 2, direction(spec, 1000 + i)));
+        }
+        return probes;
     }
 
     private static Workload steered(String name, SteeringPlan plan) {
         return new Workload(name, List.of(plan), List.of());
     }
 
-    private static int[] allBlocks(ModelSpec spec) {
+    static int[] allBlocks(ModelSpec spec) {
         return IntStream.range(0, spec.blocks()).toArray();
     }
 
-    private static Edit add(ModelSpec spec, int seed, int... blocks) {
-        return Edit.add(SteeringVector.uniform("bench " + seed, direction(spec, seed)), COEFFICIENT, blocks);
+    static Edit add(ModelSpec spec, int seed, int... blocks) {
+        return Edit.add(vector(spec, seed), COEFFICIENT, blocks);
+    }
+
+    /** The same random direction of length 1 at every block. */
+    static SteeringVector vector(ModelSpec spec, int seed) {
+        return SteeringVector.uniform("bench " + seed, direction(spec, seed));
     }
 
     /** [d], of length 1. */

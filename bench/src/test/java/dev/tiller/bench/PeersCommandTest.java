@@ -119,22 +119,6 @@ class PeersCommandTest {
     }
 
     @Test
-    void steeringGivesAnInterval() {
-        for (String[] options : new String[][] {{}, {"--control"}}) {
-            List<String> args = new ArrayList<>(List.of("bench", "steering", "--model", microworld(), "--rounds", "1"));
-            args.addAll(List.of("--warm-up", "0", "--json"));
-            args.addAll(List.of(options));
-            Outcome o = Outcome.of(args);
-            assertEquals(0, o.code(), o.err());
-            JsonObject json = Json.parseObject(o.out(), "out");
-            double median = Json.number(json, "median", "out");
-            assertTrue(Json.number(json, "low", "out") <= median, o.out());
-            assertTrue(Json.number(json, "high", "out") >= median && median > 0, o.out());
-            assertEquals(32, Json.integer(json, "n", "out"));
-        }
-    }
-
-    @Test
     void rolloutsCountWhatWasGenerated() {
         Outcome o = bench(
                 "rollouts",

@@ -371,6 +371,16 @@ public final class Model implements AutoCloseable {
         return exclusively(() -> transformer.forward(step, watched.taps(step.size())));
     }
 
+    /** Blocks whose outputs are copied in {@link #forward(Step, Capture)}. */
+    public Capture capture(List<Integer> blocks) {
+        return new Capture(this, blocks);
+    }
+
+    /** The same as {@link #forward(Step)}, with copies of the residual rows. */
+    public Buffer forward(Step step, Capture capture) {
+        return exclusively(() -> transformer.forward(step, capture.taps(step.size())));
+    }
+
     /**
      * Runs something that uses the model's buffers. A second use from inside the first (say, from a token sink) would
      * overwrite them, so it is refused.
