@@ -60,11 +60,12 @@ final class MatmulTask implements WorkerPool.Task {
         }
         int floats = panels.prepared(rows);
         if (floats > 0) {
-            prepared = atLeast(Math.multiplyExact(rows, floats), prepared);
-            pool.run(prepare, rows, RowTasks.portion(floats));
+            prepared = atLeast(floats, prepared);
+            int parts = panels.units(rows);
+            pool.run(prepare, parts, RowTasks.portion(floats / parts));
         }
         count = panels.count(w.rows());
-        few = rows <= panels.few();
+        few = panels.few(rows);
         int units;
         long cost;
         if (few) {
@@ -87,10 +88,7 @@ final class MatmulTask implements WorkerPool.Task {
     }
 
     private void prepare(int from, int to, int worker) {
-        int floats = panels.prepared(rows);
-        for (int t = from; t < to; t++) {
-            panels.prepare(x, t * w.columns(), prepared, t * floats, rows);
-        }
+        panels.prepare(x, rows, prepared, from, to, scratch[worker]);
     }
 
     @Override

@@ -38,7 +38,7 @@ public final class PackedWeights {
      * Raised whenever the same weights are packed to other bytes, be it by the quantiser or by a layout; a test knows the
      * bytes of each version.
      */
-    public static final int PACKING = 2;
+    public static final int PACKING = 3;
 
     private static final int HEAD = 40;
     private static final int MOST_TABLE = 1 << 26;

@@ -65,19 +65,24 @@ abstract class Panels {
     abstract void unpack(MemorySegment data, int row, float scale, float[] out, int at);
 
     /**
-     * Floats that {@link #prepare} makes of a row of x before the panels are visited, when so many rows are multiplied; 0
-     * if the panels are multiplied with x itself.
+     * Floats that {@link #prepare} makes of x before the panels are visited, when so many rows are multiplied; 0 if the
+     * panels are multiplied with x itself.
      */
     int prepared(int rows) {
         return 0;
     }
 
-    /** Fills prepared[to ..] from x[at .. at + k). */
-    void prepare(float[] x, int at, float[] prepared, int to, int rows) {
+    /** Units of that work, of much the same size. */
+    int units(int rows) {
+        return 1;
+    }
+
+    /** Does units {@code from} to {@code to - 1} of it; x is [rows, k]. */
+    void prepare(float[] x, int rows, float[] prepared, int from, int to, float[] scratch) {
         throw new UnsupportedOperationException();
     }
 
-    /** Floats of scratch memory that {@link #multiply} needs in each thread. */
+    /** Floats of scratch memory that {@link #prepare} and {@link #multiply} need in each thread. */
     int scratch(int rows) {
         return 0;
     }
@@ -86,7 +91,7 @@ abstract class Panels {
      * Multiplies one panel with rows {@code first} to {@code last} of x [.., k]:
      * {@code out[outAt + t * stride + r] = <x row t, panel row r>} for all {@code width} rows r of the panel.
      *
-     * @param prepared what {@link #prepare} made of row t, from t * prepared(rows)
+     * @param prepared what {@link #prepare} made of x
      * @param rows how many rows the whole of x has
      */
     abstract void multiply(
@@ -103,11 +108,11 @@ abstract class Panels {
             float[] scratch);
 
     /**
-     * Up to so many rows of x, {@link #multiplyFew} is called instead of {@link #multiply}, except for an incomplete panel
-     * at the end: the fewer rows, the more it matters how a matrix is read from memory.
+     * Whether with so many rows of x {@link #multiplyFew} is called instead of {@link #multiply}, except for an incomplete
+     * panel at the end: the fewer rows, the more it matters how a matrix is read from memory.
      */
-    int few() {
-        return 1;
+    boolean few(int rows) {
+        return rows == 1;
     }
 
     /**

@@ -13,12 +13,12 @@ import jdk.incubator.vector.FloatVector;
 
 /**
  * Panels of weights in blocks of 32 along k. A panel begins with what its scales must be multiplied by; then its blocks
- * follow, each with its scales (and minima) and its codes, all in 32-bit words for L rows. A scale shares its word with
- * that of the row L further down. k is filled up to whole blocks with zeros, in x too.
+ * follow, each with its codes and then its scales (and minima), all in 32-bit words for L rows. A scale shares its word
+ * with that of the row L further down. k is filled up to whole blocks with zeros, in x too.
  *
  * <p>A block's sum is a chain of fused multiply-adds over its codes; the scales join the blocks' sums in a chain of their
- * own. One row of x is multiplied with codes on their way from memory; for more, a few blocks of a panel are widened to
- * floats once for all rows. Both take the same codes at the same height in the same order.
+ * own. One row of x has kernels that depend on the format; more rows have one for all formats, and there they lie in groups
+ * in which the numbers for an input are beside each other. Both take the same codes at the same height in the same order.
  *
  * <p>A code is taken out of its word by a mask alone, so that it comes 2^s times too large if it lies s bits high; in
  * exchange the inputs are made smaller by that once per row. Scaling by a power of two is exact, so that the sums are none
@@ -37,8 +37,10 @@ abstract class PanelsBlocks extends Panels {
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT.withOrder(ByteOrder.LITTLE_ENDIAN);
 
-    /** Blocks that are widened at a time: with them half of a first-level cache is full. */
-    private static final int WIDENED = 6;
+    /** Rows up to which panels are read in pairs if a group has no more than four rows in the end. */
+    private static final int FEW = 64;
+
+    private static final int GROUP = TilesBlocks.GROUP;
 
     /** Blocks of a row. */
     final int blocks;
@@ -46,18 +48,40 @@ abstract class PanelsBlocks extends Panels {
     /** Bytes of a block of a panel. */
     final long step;
 
+    /** Bytes of a block that come before its scales. */
+    private final int scales;
+
     /** What the inputs of a block are multiplied by, so that codes need not be shifted. */
     private final float[] factors;
 
     /** What a block's sum begins with, for each of its inputs, since codes are kept without a sign. */
     private final float[] begin;
 
-    PanelsBlocks(int columns, int words, float[] factors, float[] begin) {
+    private final TilesBlocks.Codes codes;
+
+    /**
+     * @param words words of L rows in a block
+     * @param scales how many of them come before the scales; the minima come after those
+     * @param masks what takes the code of each input of a block out of its word
+     * @param places words of L rows before the one with that code
+     */
+    PanelsBlocks(
+            int columns,
+            int words,
+            int scales,
+            float[] factors,
+            float[] begin,
+            int[] masks,
+            int[] places,
+            boolean minima) {
         super(columns, 2 * L);
+        this.scales = scales * (int) WORDS;
         this.factors = factors;
         this.begin = begin;
         this.blocks = Math.ceilDiv(columns, BLOCK);
         this.step = words * WORDS;
+        int[] bytes = Arrays.stream(places).map(place -> place * (int) WORDS).toArray();
+        this.codes = new TilesBlocks.Codes(step, this.scales, masks, bytes, minima);
     }
 
     @Override
@@ -90,14 +114,14 @@ abstract class PanelsBlocks extends Panels {
             words[0] = Float.floatToRawIntBits(small ? SMALL : PLAIN);
             for (int b = 0; b < blocks; b++) {
                 int at = (int) (HEAD + b * step) / 4;
-                packPairs(scales, b, small, words, at);
-                packBlock(codes, b, minima, small, words, at + L);
+                packBlock(codes, b, minima, small, words, at);
+                packPairs(scales, b, small, words, at + this.scales / 4);
             }
             MemorySegment.copy(words, 0, data, INT, at(p), words.length);
         }
     }
 
-    /** Writes what follows the scales of block {@code b}. */
+    /** Writes the codes of block {@code b}, and the minima behind its scales. */
     abstract void packBlock(byte[] codes, int b, float[] minima, boolean small, int[] words, int at);
 
     /*
@@ -162,39 +186,85 @@ abstract class PanelsBlocks extends Panels {
         float factor = factor(data, panel);
         for (int i = 0; i < columns; i++) {
             long block = panel + HEAD + i / BLOCK * step;
-            float product = number(data, block, r, factor) * code(data, block, r, i % BLOCK);
+            float product = number(data, block + scales, r, factor) * code(data, block, r, i % BLOCK);
             out[at + i] = scale * (product + minimum(data, block, r, factor));
         }
     }
 
-    /** The inputs; then what the sum of each block begins with; then the sum of each block's inputs. */
+    /**
+     * Of each row its inputs, then what the sum of each block begins with, then the sum of each block's inputs. More than
+     * one row are in groups: first that of the first row, of the second, and so on, then the second number of each.
+     */
     @Override
     final int prepared(int rows) {
+        int groups = Math.ceilDiv(rows, GROUP);
+        return rows == 1 ? floats() : Math.multiplyExact(groups, GROUP * floats());
+    }
+
+    private int floats() {
         return padded() + 2 * blocks;
     }
 
     @Override
-    final void prepare(float[] x, int at, float[] prepared, int to, int rows) {
-        Arrays.fill(prepared, to + columns, to + padded(), 0);
+    final int units(int rows) {
+        return rows == 1 ? 1 : Math.ceilDiv(rows, GROUP) * blocks;
+    }
+
+    @Override
+    final void prepare(float[] x, int rows, float[] prepared, int from, int to, float[] scratch) {
+        if (rows == 1) {
+            prepareRow(x, prepared);
+            return;
+        }
+        for (int u = from; u < to; u++) {
+            int group = u / blocks;
+            prepareBlock(x, rows, group * GROUP, u % blocks, prepared, group * GROUP * floats(), scratch);
+        }
+    }
+
+    private void prepareRow(float[] x, float[] prepared) {
+        Arrays.fill(prepared, columns, padded(), 0);
         for (int i = columns / BLOCK * BLOCK; i < columns; i++) {
-            prepared[to + i] = x[at + i];
+            prepared[i] = x[i];
         }
         for (int b = 0; b < blocks; b++) {
-            int o = to + b * BLOCK;
-            boolean whole = (b + 1) * BLOCK <= columns;
-            float[] source = whole ? x : prepared;
-            int from = whole ? at + b * BLOCK : o;
-            FloatVector first = FloatVector.zero(F);
-            FloatVector sum = first;
-            for (int i = 0; i < BLOCK; i += L) {
-                FloatVector v = FloatVector.fromArray(F, source, from + i);
-                first = v.fma(FloatVector.fromArray(F, begin, i), first);
-                sum = sum.add(v);
-                v.mul(FloatVector.fromArray(F, factors, i)).intoArray(prepared, o + i);
-            }
-            prepared[to + padded() + b] = Lanes.sum(first);
-            prepared[to + padded() + blocks + b] = Lanes.sum(sum);
+            int o = b * BLOCK;
+            float[] source = o + BLOCK <= columns ? x : prepared;
+            prepareBlock(source, o, prepared, o, prepared, padded() + b, blocks);
         }
+    }
+
+    /** The inputs of block {@code b} of rows {@code first} and following, one group, which begins at {@code at}. */
+    private void prepareBlock(float[] x, int rows, int first, int b, float[] prepared, int at, float[] scratch) {
+        int n = Math.min(BLOCK, columns - b * BLOCK);
+        int inputs = at + b * BLOCK * GROUP;
+        int sums = at + (padded() + b) * GROUP;
+        for (int r = 0; r < GROUP; r++) {
+            if (first + r < rows) {
+                System.arraycopy(x, (first + r) * columns + b * BLOCK, scratch, 0, n);
+                Arrays.fill(scratch, n, BLOCK, 0);
+                prepareBlock(scratch, 0, scratch, BLOCK, prepared, sums + r, blocks * GROUP);
+            } else if (first + r == rows) {
+                Arrays.fill(scratch, BLOCK, 2 * BLOCK, 0);
+            }
+            for (int i = 0; i < BLOCK; i++) {
+                prepared[inputs + i * GROUP + r] = scratch[BLOCK + i];
+            }
+        }
+    }
+
+    /** The inputs of one block of one row to {@code to[at ..]}; the two sums to {@code sums}, {@code apart} each other. */
+    private void prepareBlock(float[] source, int from, float[] to, int at, float[] sums, int sumAt, int apart) {
+        FloatVector first = FloatVector.zero(F);
+        FloatVector sum = first;
+        for (int i = 0; i < BLOCK; i += L) {
+            FloatVector v = FloatVector.fromArray(F, source, from + i);
+            first = v.fma(FloatVector.fromArray(F, begin, i), first);
+            sum = sum.add(v);
+            v.mul(FloatVector.fromArray(F, factors, i)).intoArray(to, at + i);
+        }
+        sums[sumAt] = Lanes.sum(first);
+        sums[sumAt + apart] = Lanes.sum(sum);
     }
 
     @Override
@@ -216,46 +286,38 @@ abstract class PanelsBlocks extends Panels {
             row(data, at + HEAD, factor, prepared, out, outAt);
             return;
         }
-        for (int t = first; t <= last; t++) {
-            Arrays.fill(out, outAt + t * stride, outAt + t * stride + width, 0);
-        }
-        boolean minima = minima();
-        int floats = prepared(rows);
-        for (int b = 0; b < blocks; b += WIDENED) {
-            int count = Math.min(WIDENED, blocks - b);
-            widen(data, at + HEAD + b * step, count, factor, scratch);
-            for (int t = first; t <= last; ) {
-                int end = Math.min(last, t + tile(last - t + 1) - 1);
-                switch (end - t) {
-                    case 0, 1 ->
-                        TilesBlocks.rows2(
-                                scratch, b, count, blocks, minima, prepared, floats, t, end, out, outAt, stride);
-                    case 2, 3 ->
-                        TilesBlocks.rows4(
-                                scratch, b, count, blocks, minima, prepared, floats, t, end, out, outAt, stride);
-                    case 4, 5 ->
-                        TilesBlocks.rows6(
-                                scratch, b, count, blocks, minima, prepared, floats, t, end, out, outAt, stride);
-                    default ->
-                        TilesBlocks.rows8(
-                                scratch, b, count, blocks, minima, prepared, floats, t, end, out, outAt, stride);
-                }
-                t = end + 1;
-            }
+        for (int t = first; t <= last; t += GROUP) {
+            rows8(data, at + HEAD, factor, prepared, t, last, out, outAt, stride, scratch);
         }
     }
 
-    /** Rows of the next tile when so many are left: 9 and 10 are 6 and 4 rather than 8 and 2. */
-    private static int tile(int left) {
-        return left == 9 || left == 10 ? 6 : 8;
+    private void rows8(
+            MemorySegment data,
+            long at,
+            float factor,
+            float[] x,
+            int t,
+            int last,
+            float[] out,
+            int outAt,
+            int stride,
+            float[] scratch) {
+        int rows = Math.min(GROUP, last - t + 1);
+        int to = outAt + t * stride;
+        TilesBlocks.rows8(data, at, blocks, factor, codes, x, t * floats(), rows, out, to, stride, scratch);
     }
 
     @Override
     final int scratch(int rows) {
-        return rows == 1 ? 0 : Math.min(WIDENED, blocks) * TilesBlocks.WIDE;
+        return rows == 1 ? 0 : Math.max(TilesBlocks.SCRATCH, 2 * BLOCK);
     }
 
-    /** One row of x: panels in pairs, each of its half of the range. */
+    @Override
+    final boolean few(int rows) {
+        return rows == 1 || rows <= FEW && (rows - 1) % GROUP < 4;
+    }
+
+    /** One row: panel by panel. More of them: panels in pairs, each of its half of the range. */
     @Override
     final void multiplyFew(
             MemorySegment data,
@@ -267,40 +329,52 @@ abstract class PanelsBlocks extends Panels {
             float[] out,
             int stride,
             float[] scratch) {
+        if (rows == 1) {
+            for (int p = from; p < to; p++) {
+                row(data, at(p) + HEAD, factor(data, at(p)), prepared, out, p * width);
+            }
+            return;
+        }
         int half = (to - from) / 2;
         for (int p = from; p < from + half; p++) {
             long at0 = at(p);
             long at1 = at(p + half);
             float factor0 = factor(data, at0);
             float factor1 = factor(data, at1);
-            pair(data, at0 + HEAD, at1 + HEAD, factor0, factor1, prepared, out, p * width, (p + half) * width);
+            int to0 = p * width;
+            int to1 = to0 + half * width;
+            int t = 0;
+            for (; rows - t > 4; t += GROUP) {
+                rows8(data, at0 + HEAD, factor0, prepared, t, rows - 1, out, to0, stride, scratch);
+                rows8(data, at1 + HEAD, factor1, prepared, t, rows - 1, out, to1, stride, scratch);
+            }
+            if (t < rows) {
+                int xAt = t * floats();
+                to0 += t * stride;
+                to1 += t * stride;
+                TilesBlocks.rows4(
+                        data,
+                        at0 + HEAD,
+                        at1 + HEAD,
+                        blocks,
+                        factor0,
+                        factor1,
+                        codes,
+                        prepared,
+                        xAt,
+                        rows - t,
+                        out,
+                        to0,
+                        to1,
+                        stride,
+                        scratch);
+            }
         }
         if ((to - from) % 2 > 0) {
-            multiply(data, to - 1, x, prepared, rows, 0, 0, out, (to - 1) * width, stride, scratch);
+            multiply(data, to - 1, x, prepared, rows, 0, rows - 1, out, (to - 1) * width, stride, scratch);
         }
     }
 
     /** The blocks of a panel times the only row of x. */
     abstract void row(MemorySegment data, long at, float factor, float[] x, float[] out, int outAt);
-
-    /** The same with two panels. */
-    abstract void pair(
-            MemorySegment data,
-            long at0,
-            long at1,
-            float factor0,
-            float factor1,
-            float[] x,
-            float[] out,
-            int outAt0,
-            int outAt1);
-
-    /** Whether blocks have minima. */
-    abstract boolean minima();
-
-    /**
-     * Widens {@code count} blocks from byte {@code at}, each to {@link TilesBlocks#WIDE} floats: its codes as they are in
-     * their words, [32, width], then the scales, then room for minima.
-     */
-    abstract void widen(MemorySegment data, long at, int count, float factor, float[] wide);
 }

@@ -66,8 +66,8 @@ abstract class PanelsPlain extends Panels {
     }
 
     @Override
-    final int few() {
-        return FEW;
+    final boolean few(int rows) {
+        return rows <= FEW;
     }
 
     /** Panels in pairs, one from each half of the range. */
