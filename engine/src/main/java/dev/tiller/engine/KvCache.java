@@ -19,12 +19,16 @@ public final class KvCache {
     private final KvPages pages;
     private final KeptPrefixes kept = new KeptPrefixes(this);
     private int[] references = new int[0];
+    private final int most;
+
+    /** Pages at a time; less than {@link #most} while the backend has shown that it has no room for more. */
     private int limit;
 
     /** @param limitBytes most bytes of keys and values; at least one page is allowed */
     KvCache(KvPages pages, long limitBytes) {
         this.pages = pages;
-        this.limit = Math.clamp(limitBytes / pages.pageBytes(), 1, Integer.MAX_VALUE);
+        this.most = Math.clamp(limitBytes / pages.pageBytes(), 1, Integer.MAX_VALUE);
+        this.limit = most;
     }
 
     /** Pages and limit as the options ask for; what the backend cannot do is refused. */
@@ -136,7 +140,10 @@ public final class KvCache {
         return limit;
     }
 
-    /** The backend has turned out to have no room for more pages than there are now. */
+    /**
+     * The backend has turned out to have no room for more pages than there are now. That holds until all texts have ended:
+     * memory may be free again when others begin.
+     */
     void limitToNow() {
         limit = Math.max(1, pages.inUse());
     }
@@ -148,8 +155,17 @@ public final class KvCache {
 
     /** Refuses what could not be stored even if nothing else were. */
     void checkFits(String what, int positions) {
+        checkFits(what, positions, SHORTER);
+    }
+
+    /** The same with an advice of its own, that is, how to need less. */
+    void checkFits(String what, int positions, String shorter) {
+        if (pagesInUse() == 0) {
+            limit = most;
+        }
         if (pagesFor(positions) > limit) {
-            throw new KvMemoryException(what + " needs " + needs(positions) + ", but " + limitText() + "; " + advice());
+            throw new KvMemoryException(
+                    what + " needs " + needs(positions) + ", but " + limitText() + "; " + advice(shorter));
         }
     }
 
@@ -171,11 +187,13 @@ public final class KvCache {
 
     private String state() {
         return megabytes(bytesInUse()) + " are in use by other texts and " + limitText() + "; run fewer at a time, or: "
-                + advice();
+                + advice(SHORTER);
     }
 
-    private String advice() {
-        return "take shorter texts or fewer new tokens, "
+    private static final String SHORTER = "take shorter texts or fewer new tokens";
+
+    private String advice(String shorter) {
+        return shorter + ", "
                 + (pages.format().bytes() > 2 ? "keep keys and values as bf16 (--kv bf16), " : "")
                 + "or allow more (--kv-memory, and -Xmx for the Java heap)";
     }

@@ -92,7 +92,7 @@ public final class Perplexity {
             Step.check(id, model.spec().vocabulary());
         }
         int longest = Math.min(window, tokens.length);
-        model.cache().checkFits("a window of " + longest + " tokens", longest);
+        model.cache().checkFits("a window of " + longest + " tokens", longest, "take a shorter one (--window)");
         try (Run run = new Run(tokens, progress)) {
             windows.forEach(run::add);
             run.flush();

@@ -13,6 +13,7 @@ import dev.tiller.loader.TillerException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -118,6 +119,21 @@ class ContinuousBatchingTest {
                 assertEquals(found.get(4).text(), streamed.toString(), "nothing is said twice");
                 assertEquals(0, m.cache().pagesInUse());
             }
+        }
+    }
+
+    /** A limit found by running out of memory ends with the texts that ran then. */
+    @Test
+    void laterTextsHaveTheirRoomBack() {
+        try (Model m = open(SIMD)) {
+            int[] prompt = IntStream.range(5, 5 + 3 * KvPages.PAGE).toArray();
+            int[] expected = m.generate(GenerationRequest.greedy(prompt, 4)).ids();
+            m.cache().kept().clear();
+            m.cache().limitToNow();
+            assertEquals(1, m.cache().limit());
+            assertArrayEquals(
+                    expected, m.generate(GenerationRequest.greedy(prompt, 4)).ids());
+            assertTrue(m.cache().limit() > 4, "all the room there was");
         }
     }
 

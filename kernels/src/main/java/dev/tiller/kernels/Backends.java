@@ -23,6 +23,10 @@ public final class Backends {
         }
         switch (name) {
             case "scalar":
+                if (threads > 1) {
+                    throw new TillerException("the scalar backend has one thread; expected no more, found " + threads
+                            + "; the simd backend has as many as wanted");
+                }
                 return new ScalarBackend("asked for");
             case "cuda":
                 try {

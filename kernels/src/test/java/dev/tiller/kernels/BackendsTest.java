@@ -31,6 +31,8 @@ class BackendsTest {
         TillerException e = assertThrows(TillerException.class, () -> Backends.open("fast", 0));
         assertEquals("expected backend auto, scalar, simd or cuda, found \"fast\"", e.getMessage());
         assertThrows(TillerException.class, () -> Backends.open("simd", -1));
+        TillerException several = assertThrows(TillerException.class, () -> Backends.open("scalar", 4));
+        assertTrue(several.getMessage().contains("one thread; expected no more, found 4"), several.getMessage());
     }
 
     @Test

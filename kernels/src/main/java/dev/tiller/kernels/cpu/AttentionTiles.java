@@ -29,10 +29,8 @@ final class AttentionTiles {
             float[] out,
             int to,
             int stride) {
-        if (last - j >= 3) {
+        if (last > j) {
             rows6(a, place, j, last, shift, b, at, n, out, to, stride);
-        } else if (last > j) {
-            rows3(a, place, j, last, shift, b, at, n, out, to, stride);
         } else {
             rows1(a, place[j] + shift, b, at, n, out, to + j * stride);
         }
@@ -51,55 +49,6 @@ final class AttentionTiles {
         }
         c0.intoArray(out, o0);
         d0.intoArray(out, o0 + L);
-    }
-
-    /** Up to three rows. */
-    static void rows3(
-            float[] a,
-            int[] place,
-            int j,
-            int last,
-            int shift,
-            float[] b,
-            int at,
-            int n,
-            float[] out,
-            int to,
-            int stride) {
-        int i0 = j;
-        int i1 = Math.min(j + 1, last);
-        int i2 = Math.min(j + 2, last);
-        int a0 = place[i0] + shift;
-        int a1 = place[i1] + shift;
-        int a2 = place[i2] + shift;
-        int o0 = to + i0 * stride;
-        int o1 = to + i1 * stride;
-        int o2 = to + i2 * stride;
-        FloatVector c0 = FloatVector.fromArray(F, out, o0);
-        FloatVector d0 = FloatVector.fromArray(F, out, o0 + L);
-        FloatVector c1 = FloatVector.fromArray(F, out, o1);
-        FloatVector d1 = FloatVector.fromArray(F, out, o1 + L);
-        FloatVector c2 = FloatVector.fromArray(F, out, o2);
-        FloatVector d2 = FloatVector.fromArray(F, out, o2 + L);
-        for (int i = 0; i < n; i++) {
-            FloatVector low = FloatVector.fromArray(F, b, at + i * 2 * L);
-            FloatVector high = FloatVector.fromArray(F, b, at + i * 2 * L + L);
-            FloatVector x0 = FloatVector.broadcast(F, a[a0 + i]);
-            c0 = low.fma(x0, c0);
-            d0 = high.fma(x0, d0);
-            FloatVector x1 = FloatVector.broadcast(F, a[a1 + i]);
-            c1 = low.fma(x1, c1);
-            d1 = high.fma(x1, d1);
-            FloatVector x2 = FloatVector.broadcast(F, a[a2 + i]);
-            c2 = low.fma(x2, c2);
-            d2 = high.fma(x2, d2);
-        }
-        c0.intoArray(out, o0);
-        d0.intoArray(out, o0 + L);
-        c1.intoArray(out, o1);
-        d1.intoArray(out, o1 + L);
-        c2.intoArray(out, o2);
-        d2.intoArray(out, o2 + L);
     }
 
     /** Up to six rows. */

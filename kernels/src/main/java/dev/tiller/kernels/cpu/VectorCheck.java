@@ -10,7 +10,7 @@ import java.util.function.Consumer;
 /**
  * Notices a Java machine that does not turn vectors into vector instructions but makes an object of each: everything is
  * right then, and a hundred times slower. One of the kernels is timed beside a plain loop of the same work until it is
- * as fast, which takes some milliseconds of a thread of its own while the model loads. Both have the same time to be
+ * as fast, which takes some milliseconds of a thread of its own, a second after the start. Both have the same time to be
  * compiled in, only the best times count, and slow is only said when the compilers have had the time to do their work,
  * so neither a loaded machine nor a cold start is taken for a slow one.
  */
@@ -31,6 +31,9 @@ final class VectorCheck implements Runnable {
 
     /** Slices after which slow vectors are suspicious; it usually takes a tenth. */
     private static final int SUSPICIOUS = 200;
+
+    /** Until then a program that starts has better things to compile. */
+    private static final long LATER_MILLIS = 1000;
 
     private static final long GIVE_UP_NANOS = 60_000_000_000L;
 
@@ -66,6 +69,7 @@ final class VectorCheck implements Runnable {
     @Override
     public void run() {
         try {
+            Thread.sleep(LATER_MILLIS);
             long start = System.nanoTime();
             while (!isFast()) {
                 measure();

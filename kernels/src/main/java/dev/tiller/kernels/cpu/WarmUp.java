@@ -51,21 +51,37 @@ public final class WarmUp {
     /** A round in which a call took no longer on average ran compiled code. */
     private static final long WARM_NANOS = 150_000;
 
-    /** Inputs of the matmul: a block of quantised weights and a part of one. */
-    private static final int K = 48;
+    /** Inputs of the matmul where weights stand for themselves. */
+    private static final int PLAIN_INPUTS = 16;
 
-    /** Rows of a chunk of a prompt in attention. */
-    private static final int CHUNK = 12;
+    /** Inputs of the matmul where weights are in blocks: a block and a part of one. */
+    private static final int BLOCK_INPUTS = 40;
 
-    /** Rows of a chunk of a prompt in matmuls: makes use of the tiles for six and for four rows, which a prompt is cut into. */
-    private static final int TILES = 10;
+    /** Rows of a prompt in matmuls: makes use of the tiles for six and for four rows, where weights stand for themselves. */
+    private static final int PLAIN_ROWS = 10;
 
-    /** Outputs of the matmul: five panels, so that one thread takes a pair and another one a pair and a single one. */
-    private static final int OUTPUTS = 5 * 2 * Lanes.L;
+    /** The same where weights are in blocks: the tile for eight rows, which a prompt is cut into. */
+    private static final int BLOCK_ROWS = 8;
+
+    /** Outputs of the matmul: three panels, so that there is a pair and a single one. */
+    private static final int OUTPUTS = 3 * 2 * Lanes.L;
+
+    /** Width of a row elsewhere: whole vectors and a part of one. */
+    private static final int WIDTH = 40;
+
+    /** Numbers of which the largest is looked for. */
+    private static final int LOGITS = 20 * Lanes.L;
 
     private static final int HEAD = 64;
     private static final int GROUP = 3;
-    private static final int PAGES = 6;
+
+    /** Rows of a chunk of a prompt in attention: their queries make use of the tiles for six and for one. */
+    private static final int CHUNK = 5;
+
+    /** Position of the first of them; the last is on the next page. */
+    private static final int FROM = KvPages.PAGE - 2;
+
+    private static final int PAGES = 2;
 
     private static WarmUp begun;
 
@@ -144,17 +160,19 @@ public final class WarmUp {
     }
 
     private void run(boolean matmuls) {
+        boolean open = false;
         try {
             Formats weights = matmuls ? formats.get(LONGEST_NANOS, TimeUnit.NANOSECONDS) : Formats.NONE;
             try (SimdBackend backend = new SimdBackend(1)) {
                 Rounds rounds = new Rounds(backend, weights);
                 long slowest = matmuls ? rounds.matmuls() : rounds.others();
                 Timeline.mark("warm-up: first round done");
+                enough.countDown();
+                open = true;
                 while (!stopped && System.nanoTime() < deadline && slowest > WARM_NANOS) {
                     slowest = matmuls ? rounds.matmuls() : rounds.others();
                 }
                 Timeline.mark("warm-up: done");
-                enough.countDown();
                 slowest = Long.MAX_VALUE;
                 while (!stopped && System.nanoTime() < deadline && slowest > WARM_NANOS) {
                     slowest = matmuls ? rounds.singleRows() : rounds.singleQueries();
@@ -163,7 +181,9 @@ public final class WarmUp {
         } catch (Exception | LinkageError | OutOfMemoryError e) {
             Timeline.mark("warm-up ended by " + e); // the first step will be slow, or say what is wrong
         } finally {
-            enough.countDown();
+            if (!open) {
+                enough.countDown();
+            }
         }
     }
 
@@ -178,33 +198,37 @@ public final class WarmUp {
         private final Buffer normed;
         private final Buffer gateUp;
         private final Buffer act;
-        private final Buffer out;
+        private final Buffer logits;
         private final Norm norm;
         private final KvPages kv;
         private final RopeTable angles;
         private final Rows chunk;
-        private final Rows late;
         private final Rows single;
-        private final int[] ids = new int[CHUNK];
+        private final int[] ids = new int[2];
         private final int[] best = new int[1];
         private final List<Matrix> blocks;
         private final List<Matrix> tables;
+
+        /** Of plain weights, of those in blocks. */
+        private final Buffer[] inputs;
+
         private final Buffer product;
 
         Rounds(Backend b, Formats formats) {
             this.b = b;
             blocks = formats.blocks.stream().map(this::weight).toList();
             tables = formats.tables.stream().map(this::weight).toList();
-            product = b.buffer(CHUNK, OUTPUTS);
+            inputs = new Buffer[] {input(PLAIN_INPUTS), input(BLOCK_INPUTS)};
+            product = b.buffer(PLAIN_ROWS, OUTPUTS);
             qkv = b.buffer(CHUNK, (GROUP + 2) * HEAD, numbers(CHUNK * (GROUP + 2) * HEAD));
             mixed = b.buffer(CHUNK, GROUP * HEAD);
-            x = b.buffer(CHUNK, K, numbers(CHUNK * K));
-            delta = b.buffer(CHUNK, K, numbers(CHUNK * K));
-            normed = b.buffer(CHUNK, K);
-            gateUp = b.buffer(CHUNK, 2 * K, numbers(CHUNK * 2 * K));
-            act = b.buffer(CHUNK, K);
-            out = b.buffer(CHUNK, HEAD);
-            norm = new Norm(Norm.Kind.RMS, b.buffer(1, K, numbers(K)), null, 1e-5f, 0);
+            x = b.buffer(CHUNK, WIDTH, numbers(CHUNK * WIDTH));
+            delta = b.buffer(CHUNK, WIDTH, numbers(CHUNK * WIDTH));
+            normed = b.buffer(CHUNK, WIDTH);
+            gateUp = b.buffer(CHUNK, 2 * WIDTH, numbers(CHUNK * 2 * WIDTH));
+            act = b.buffer(CHUNK, WIDTH);
+            logits = b.buffer(1, LOGITS, numbers(LOGITS));
+            norm = new Norm(Norm.Kind.RMS, b.buffer(1, WIDTH, numbers(WIDTH)), null, 1e-5f, 0);
             kv = b.kvPages(1, 1, HEAD, WeightFormat.F32);
             int[] pages = new int[PAGES];
             for (int i = 0; i < PAGES; i++) {
@@ -212,9 +236,12 @@ public final class WarmUp {
             }
             int positions = PAGES * KvPages.PAGE;
             angles = new RopeTable(HEAD / 2, numbers(positions * HEAD / 2), numbers(positions * HEAD / 2));
-            chunk = rows(CHUNK, 0, pages);
-            late = rows(CHUNK, 3 * KvPages.PAGE - 1, pages);
-            single = rows(1, CHUNK, pages);
+            chunk = rows(CHUNK, FROM, pages);
+            single = rows(1, FROM + CHUNK, pages);
+        }
+
+        private Buffer input(int columns) {
+            return b.buffer(PLAIN_ROWS, columns, numbers(PLAIN_ROWS * columns));
         }
 
         private static Rows rows(int count, int from, int[] pages) {
@@ -235,44 +262,50 @@ public final class WarmUp {
         }
 
         private Matrix weight(WeightFormat format) {
-            MemorySegment data = MemorySegment.ofArray(numbers(OUTPUTS * K));
+            int columns = WeightFormat.PLAIN.contains(format) ? PLAIN_INPUTS : BLOCK_INPUTS;
+            MemorySegment data = MemorySegment.ofArray(numbers(OUTPUTS * columns));
             return b.matrix(
-                    List.of(new TensorView("warm-up", DType.F32, new long[] {OUTPUTS, K}, data, "memory")), format);
+                    List.of(new TensorView("warm-up", DType.F32, new long[] {OUTPUTS, columns}, data, "memory")),
+                    format);
         }
 
         /** The products of a prompt and its first token; returns the longest mean time of a call. */
         long matmuls() {
             long slowest = 0;
             for (Matrix w : blocks) {
-                slowest = Math.max(slowest, time(() -> b.matmul(x, TILES, w, null, product)));
+                int rows = w.columns() == PLAIN_INPUTS ? PLAIN_ROWS : BLOCK_ROWS;
+                slowest = Math.max(slowest, time(() -> multiply(rows, w)));
             }
             for (Matrix w : tables) {
-                slowest = Math.max(slowest, time(() -> b.embed(w, ids, 2, 1, x)));
-                slowest = Math.max(slowest, time(() -> b.matmul(x, 1, w, null, product)));
+                slowest = Math.max(slowest, time(() -> b.embed(w, ids, 2, 1, input(w))));
+                slowest = Math.max(slowest, time(() -> multiply(1, w)));
             }
             return slowest;
+        }
+
+        private Buffer input(Matrix w) {
+            return inputs[w.columns() == PLAIN_INPUTS ? 0 : 1];
+        }
+
+        private void multiply(int rows, Matrix w) {
+            b.matmul(input(w), rows, w, null, product);
         }
 
         /** The products of later tokens. */
         long singleRows() {
             long slowest = 0;
             for (Matrix w : blocks) {
-                slowest = Math.max(slowest, time(() -> b.matmul(x, 1, w, null, product)));
+                slowest = Math.max(slowest, time(() -> multiply(1, w)));
             }
             return slowest;
         }
 
         /** All other operations of a prompt; returns the longest mean time of a call. */
         long others() {
-            long slowest = 0;
-            for (Rows rows : List.of(chunk, late)) {
-                slowest = Math.max(slowest, time(() -> attend(rows)) / 4);
-            }
-            for (int rows : new int[] {2, CHUNK}) {
-                slowest = Math.max(slowest, time(() -> site(rows)));
-                slowest = Math.max(slowest, time(() -> b.gatedActivation(gateUp, rows, Activation.SILU, act)));
-            }
-            return Math.max(slowest, time(() -> b.argmax(out, 1, best)));
+            long slowest = time(() -> attend(chunk)) / 4;
+            slowest = Math.max(slowest, time(this::site));
+            slowest = Math.max(slowest, time(() -> b.gatedActivation(gateUp, CHUNK, Activation.SILU, act)));
+            return Math.max(slowest, time(() -> b.argmax(logits, 1, best)));
         }
 
         /** Attention of later tokens. */
@@ -285,9 +318,9 @@ public final class WarmUp {
             b.attend(qkv, rows, 0, kv, 0, spec, mixed);
         }
 
-        private void site(int rows) {
+        private void site() {
             ModuleOutput add = new ModuleOutput(delta, EditTable.NONE, null, EditTable.NONE);
-            b.site(x, add, rows, EditTable.NONE, SiteTaps.NONE, EditTable.NONE, norm, normed);
+            b.site(x, add, CHUNK, EditTable.NONE, SiteTaps.NONE, EditTable.NONE, norm, normed);
         }
 
         private long time(Runnable operation) {

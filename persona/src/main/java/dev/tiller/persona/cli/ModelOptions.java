@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
@@ -45,11 +46,10 @@ public final class ModelOptions {
     @Option(
             names = "--weights",
             paramLabel = "FORMAT",
-            split = ",",
-            converter = Weights.class,
+            converter = Formats.class,
             description = "Weights in memory: f32, bf16, f16, q8 or q4; with q4 the embedding table and the head are q8"
                     + " (default: as stored).")
-    private List<WeightFormat> weights = List.of();
+    private SeveralFormats weights = new SeveralFormats(List.of());
 
     @Option(names = "--no-cache", description = "Pack the weights anew even if \"tiller cache add\" has kept them.")
     private boolean noCache;
@@ -87,11 +87,12 @@ public final class ModelOptions {
 
     /** How the model is loaded. */
     public LoadOptions loadOptions() {
-        if (weights.size() > 1) {
+        List<WeightFormat> formats = weights.formats;
+        if (formats.size() > 1) {
             throw new TillerException("--weights: expected one format, found "
-                    + weights.stream().map(ModelOptions::name).collect(Collectors.joining(",")));
+                    + formats.stream().map(ModelOptions::name).collect(Collectors.joining(",")));
         }
-        return loadOptions(weights.isEmpty() ? null : weights.getFirst());
+        return loadOptions(formats.isEmpty() ? null : formats.getFirst());
     }
 
     /** How the model is loaded with that format, whatever --weights says. */
@@ -127,7 +128,7 @@ public final class ModelOptions {
 
     /** The formats of --weights: none, one, or several where a command takes turns with several. */
     public List<WeightFormat> weightFormats() {
-        return weights;
+        return weights.formats;
     }
 
     /** True if notes and progress are not wanted. */
@@ -191,6 +192,18 @@ public final class ModelOptions {
                         "unknown backend \"" + value + "\"; accepted: " + String.join(", ", BACKENDS));
             }
             return value;
+        }
+    }
+
+    /** A type of its own: of a list the help would say that all commands take several. */
+    record SeveralFormats(List<WeightFormat> formats) {}
+
+    static final class Formats implements ITypeConverter<SeveralFormats> {
+        @Override
+        public SeveralFormats convert(String value) {
+            List<WeightFormat> all = List.of(WeightFormat.values());
+            return new SeveralFormats(
+                    Stream.of(value.split(",", -1)).map(v -> format(v, all)).toList());
         }
     }
 

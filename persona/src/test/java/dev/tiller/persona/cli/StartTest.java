@@ -128,8 +128,8 @@ class StartTest {
 
     @Test
     void anUnusableFileOfClassesIsNoObstacle() throws IOException, InterruptedException {
-        Path classes = Files.writeString(folder.resolve("tiller.aot"), "not classes");
-        Run run = generate(List.of("-XX:AOTCache=" + classes, "-Xlog:aot=off", "-Xlog:cds=off"));
+        Path classes = Files.writeString(folder.resolve("tiller.jsa"), "not classes");
+        Run run = generate(List.of("-XX:SharedArchiveFile=" + classes, "-Xlog:aot=off", "-Xlog:cds=off"));
         assertEquals(generate(List.of()).out, run.out);
     }
 }

@@ -1,0 +1,147 @@
+package dev.tiller.engine;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.sun.management.ThreadMXBean;
+import dev.tiller.kernels.KvPages;
+import dev.tiller.kernels.WeightFormat;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/**
+ * A step of decoding leaves (almost) nothing for the garbage collector, whatever the format of the weights, the number of
+ * texts and the plans. Counted are all threads of this Java machine, one step at a time; what an interpreter or a compiler
+ * leaves behind while code is cold does not count, so there are steps until a stretch of them is clean, up to a limit.
+ * Runs in a Java machine of its own, with the compile options of the program.
+ */
+class StepAllocationTest {
+    private static final Path MODEL =
+            Path.of(System.getProperty("tiller.home", "..")).resolve("models/microworld");
+
+    /** The list of rows that is handed to the backend: an object and its table of pages. */
+    private static final int FIXED_BYTES = 96;
+
+    /** For each text its place in that table. */
+    private static final int BYTES_PER_TEXT = 8;
+
+    /** Steps that must be clean one after the other; in between are those that take a new page. */
+    private static final int STRETCH = 24;
+
+    private static final int MOST_STEPS = 8000;
+    private static final int CONTEXT = 4;
+
+    private final ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+
+    @ParameterizedTest
+    @CsvSource({
+        "F32,1,false", "BF16,1,false", "F16,1,false", "Q8,1,false", "Q4,1,false",
+        "F32,8,false", "BF16,8,false", "F16,8,false", "Q8,8,false", "Q4,8,false",
+        "F32,8,true", "BF16,8,true", "F16,8,true", "Q8,8,true", "Q4,8,true",
+        "F32,1,true", "BF16,1,true", "F16,1,true", "Q8,1,true", "Q4,1,true"
+    })
+    void aStepAllocatesNextToNothing(WeightFormat format, int texts, boolean steered) {
+        assertTrue(threads.isThreadAllocatedMemoryEnabled());
+        int most = FIXED_BYTES + BYTES_PER_TEXT * texts;
+        try (Model model = Model.load(MODEL, new LoadOptions("simd", 2, format))) {
+            Texts decoded = new Texts(model, texts, steered);
+            long[] stretch = new long[STRETCH];
+            long least = Long.MAX_VALUE;
+            int steps = 0;
+            while (least > most && steps < MOST_STEPS) {
+                for (int i = 0; i < STRETCH; i++) {
+                    stretch[i] = decoded.step();
+                }
+                steps += STRETCH;
+                long[] sorted = stretch.clone();
+                Arrays.sort(sorted);
+                // a page is taken by no more than one step in sixteen
+                least = Math.min(least, sorted[STRETCH - 1 - Math.ceilDiv(STRETCH, KvPages.PAGE)]);
+            }
+            String found = Arrays.toString(stretch);
+            assertTrue(
+                    least <= most,
+                    () -> "expected at most " + most + " bytes in a step once the code is warm, found after "
+                            + MOST_STEPS + " steps: " + found);
+            decoded.close();
+            model.cache().kept().clear();
+            assertEquals(0, model.cache().pagesInUse());
+        }
+    }
+
+    /** Texts that are decoded together and begin anew where the context ends. */
+    private final class Texts {
+        private final Model model;
+        private final Step step;
+        private final List<SteeringPlan> plans = new ArrayList<>();
+        private final List<Sequence> sequences = new ArrayList<>();
+        private final int[][] last;
+        private final int[] next;
+
+        Texts(Model model, int count, boolean steered) {
+            this.model = model;
+            this.step = model.newStep();
+            this.last = new int[count][1];
+            this.next = new int[count];
+            Random random = new Random(count);
+            for (int s = 0; s < count; s++) {
+                plans.add(steered ? plan(model, random) : SteeringPlan.NONE);
+            }
+        }
+
+        /** One step of all texts; returns the bytes that were allocated meanwhile. */
+        long step() {
+            if (sequences.isEmpty()
+                    || sequences.getFirst().length() == model.spec().maxPositions()) {
+                begin();
+            }
+            long nothing = threads.getTotalThreadAllocatedBytes();
+            long before = threads.getTotalThreadAllocatedBytes();
+            step.clear();
+            for (int s = 0; s < last.length; s++) {
+                last[s][0] = next[s];
+                step.add(sequences.get(s), last[s], 0, 1, Step.Logits.LAST);
+            }
+            model.backend().argmax(model.forward(step), last.length, next);
+            long after = threads.getTotalThreadAllocatedBytes();
+            return after - before - (before - nothing);
+        }
+
+        private void begin() {
+            close();
+            step.clear();
+            Random random = new Random(7);
+            for (int s = 0; s < last.length; s++) {
+                int[] ids = random.ints(CONTEXT, 0, model.spec().vocabulary()).toArray();
+                sequences.add(model.newSequence(plans.get(s), CONTEXT));
+                step.add(sequences.get(s), ids, 0, CONTEXT, Step.Logits.LAST);
+            }
+            model.backend().argmax(model.forward(step), last.length, next);
+        }
+
+        void close() {
+            sequences.forEach(Sequence::close);
+            sequences.clear();
+        }
+    }
+
+    private static SteeringPlan plan(Model model, Random random) {
+        int blocks = model.spec().blocks();
+        return SteeringPlan.of(
+                Edit.add(vector(model, random), 1f, random.nextInt(blocks)).over(Span.GENERATION));
+    }
+
+    private static SteeringVector vector(Model model, Random random) {
+        float[] direction = new float[model.spec().width()];
+        for (int i = 0; i < direction.length; i++) {
+            direction[i] = (float) random.nextGaussian() * 0.1f;
+        }
+        return SteeringVector.uniform("random", direction);
+    }
+}
