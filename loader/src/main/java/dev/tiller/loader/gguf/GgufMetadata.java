@@ -119,6 +119,16 @@ public final class GgufMetadata {
         return values.containsKey(key);
     }
 
+    /** True if the key is there with a signed integer type, by which some writers can be told from others. */
+    public boolean isSigned(String key) {
+        Value value = values.get(key);
+        return value != null
+                && switch (value.type) {
+                    case I8, I16, I32, I64 -> true;
+                    default -> false;
+                };
+    }
+
     /** A value of any integer type. A u64 above 2^63-1 is refused. */
     public OptionalLong integer(String key) {
         Value value = values.get(key);
