@@ -36,6 +36,7 @@ public final class SiteTemplate extends Variant {
                 && delta.norm() == null
                 && delta.writeEdits().isEmpty()
                 && after.isEmpty()
+                && simple(edits)
                 && taps.rows() == null
                 && taps.probes() == null
                 && taps.sums() == null
@@ -54,6 +55,16 @@ public final class SiteTemplate extends Variant {
         }
     }
 
+    /** Whether there is nothing but added, removed and bounded directions. */
+    private static boolean simple(EditTable edits) {
+        for (EditTable.Kind kind : edits.kinds()) {
+            if (kind.compareTo(EditTable.Kind.CLAMP) > 0) {
+                return false;
+            }
+        }
+        return true;
+    }
+
     private static void row(float[] x, float[] delta, int at, int d) {
         for (int i = at; i < at + d; i++) {
             x[i] += delta[i];
@@ -65,18 +76,19 @@ public final class SiteTemplate extends Variant {
         for (int k = edits.isEmpty() ? 0 : edits.rowStart()[t]; !edits.isEmpty() && k < edits.rowStart()[t + 1]; k++) {
             int e = edits.edit()[k];
             float[] v = HeapBuffer.array(edits.directions());
+            int from = edits.direction()[e] * d;
             float p = 0;
             for (int i = 0; i < d && edits.kinds()[e] != EditTable.Kind.ADD; i++) {
-                p += x[t * d + i] * v[e * d + i];
+                p += x[t * d + i] * v[from + i];
             }
             float factor = edits.coefficient()[k]
                     * switch (edits.kinds()[e]) {
                         case ADD -> 1;
                         case ABLATE -> -p;
-                        case CLAMP -> Math.min(Math.max(p, edits.low()[e]), edits.high()[e]) - p;
+                        default -> Math.min(Math.max(p, edits.low()[e]), edits.high()[e]) - p;
                     };
             for (int i = 0; i < d; i++) {
-                x[t * d + i] += factor * v[e * d + i];
+                x[t * d + i] += factor * v[from + i];
             }
         }
     }

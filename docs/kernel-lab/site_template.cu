@@ -17,21 +17,56 @@ __device__ float dot(const float* a, const float* b, int d, float* red) {
     return block_sum(sum, red);
 }
 
+__device__ void add(float* row, float factor, const float* v, int d) {
+    if (factor != 0.f)
+        for (int i = threadIdx.x; i < d; i += blockDim.x) row[i] += factor * v[i];
+}
+
+// ROTATE: the part of the row in the plane of both directions is turned to an angle; low and high are its cosine and sine.
+__device__ void rotate(float* row, const Edit& e, int d, float* red) {
+    const float* second = static_cast<const float*>(e.second);
+    const float p = dot(row, e.direction, d, red), q = dot(row, second, d, red), r = sqrtf(p * p + q * q);
+    const float c = e.coefficient, toP = (1.f - c) * p + c * r * e.low, toQ = (1.f - c) * q + c * r * e.high;
+    const float length = sqrtf(toP * toP + toQ * toQ);
+    if (length == 0.f) return;
+    add(row, toP / length * r - p, e.direction, d);
+    add(row, toQ / length * r - q, second, d);
+}
+
 // Applies the edits of one phase to a row. The list begins in the row's line of four and may go on behind a jump.
 __device__ void edit(float* row, const Edit* e, int phase, int d, float* red) {
+    bool counts = true;
+    float kept = 0.f;
     for (; e; e++) {
         while (e->code == EDIT_JUMP) e = reinterpret_cast<const Edit*>(e->direction);
         if (e->code == EDIT_END) return;
         if (e->code >> 4 != phase) continue;
-        float factor = e->coefficient;  // ADD: row += c v
         const int kind = e->code & 15;
-        if (kind != EDIT_ADD) {
+        float* gate = static_cast<float*>(e->second);
+        if (kind == EDIT_WHEN) {
+            __syncthreads();  // a probe may have written the gate just now
+            counts = e->low < *gate && *gate < e->high;
+        } else if (kind == EDIT_ALWAYS) {
+            counts = true;
+        } else if (!counts) {
+            continue;
+        } else if (kind == EDIT_ROTATE) {
+            rotate(row, *e, d, red);
+        } else if (kind == EDIT_KEEP_NORM) {
+            kept = sqrtf(dot(row, row, d, red));
+        } else if (kind == EDIT_RESTORE_NORM) {
+            const float now = sqrtf(dot(row, row, d, red));
+            for (int i = threadIdx.x; now > 0.f && now != kept && i < d; i += blockDim.x) row[i] *= kept / now;
+        } else if (kind == EDIT_PROBE) {
             const float p = dot(row, e->direction, d, red);
+            if (threadIdx.x == 0) *gate = p;
+        } else if (kind == EDIT_ADD) {
+            add(row, e->coefficient, e->direction, d);  // row += c v
+        } else {
             // ABLATE: row -= c (row.u) u; CLAMP: row += c (bounded(row.u) - row.u) u
-            factor *= kind == EDIT_ABLATE ? -p : fminf(fmaxf(p, e->low), e->high) - p;
+            const float p = dot(row, e->direction, d, red);
+            add(row, e->coefficient * (kind == EDIT_ABLATE ? -p : fminf(fmaxf(p, e->low), e->high) - p), e->direction, d);
         }
-        if (factor != 0.f)
-            for (int i = threadIdx.x; i < d; i += blockDim.x) row[i] += factor * e->direction[i];
     }
 }
 

@@ -32,19 +32,30 @@ __device__ __forceinline__ O* kv_slot(const KvArgs& kv, int page, int head, int 
     return at + ((((long long)kv.block * kv.kvHeads + head) * 2 + which) * KV_PAGE + p % KV_PAGE) * kv.headDim;
 }
 
-enum EditKind { EDIT_ADD = 0, EDIT_ABLATE = 1, EDIT_CLAMP = 2 };
+// In the order of dev.tiller.kernels.EditTable.Kind, where the formulas stand.
+enum EditKind {
+    EDIT_ADD = 0,
+    EDIT_ABLATE = 1,
+    EDIT_CLAMP = 2,
+    EDIT_ROTATE = 3,
+    EDIT_KEEP_NORM = 4,
+    EDIT_RESTORE_NORM = 5,
+    EDIT_PROBE = 6,
+    EDIT_WHEN = 7,
+    EDIT_ALWAYS = 8
+};
 enum EditPhase { PHASE_OUT = 0, PHASE_WRITE = 1, PHASE_EDIT = 2, PHASE_AFTER = 3 };
 enum EditCode { EDIT_END = -1, EDIT_JUMP = -2 };
 
 // One edit of one row. code = kind | phase << 4, or END, or JUMP (the list goes on at (const Edit*) direction).
 // The table of a site call is Edit[T][EDITS_INLINE]; the list of row t begins at its first entry, sorted by phase.
 struct Edit {
-    const float* direction;
+    const float* direction;  // null for kinds without one
     float coefficient;
     float low;
     float high;
     int code;
-    int pad[2];
+    void* second;  // ROTATE: the second direction; PROBE, WHEN: the gate of the row, a float
 };
 #define EDITS_INLINE 4
 

@@ -49,6 +49,13 @@ struct RowSlice {
             for (int c = 0; c < 4; c++) v[j][c] += factor * o.v[j][c];
     }
 
+    __device__ __forceinline__ void scale(float factor) {
+#pragma unroll
+        for (int j = 0; j < N; j++)
+#pragma unroll
+            for (int c = 0; c < 4; c++) v[j][c] *= factor;
+    }
+
     // This thread's part of the inner product, in four chains.
     __device__ __forceinline__ float dot(const RowSlice& o) const {
         float s[4] = {0.f, 0.f, 0.f, 0.f};

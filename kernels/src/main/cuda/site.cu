@@ -7,8 +7,8 @@
 // A row is added to sums as 64-bit fixed point, which does not depend on the order of rows; what does not fit goes to sumsBase.
 //   site_{O}        the row stays in registers (16 numbers a thread: d up to 16 * block; block a multiple of 32 up to 512).
 //                   The row's line of edits, the taps, x and delta are requested at once and the directions as soon as
-//                   the line is there; ADD needs no barrier, ABLATE and CLAMP one, eight probes share one. As _naive where
-//                   the row is wider or cannot be read 16 bytes at a time
+//                   the line is there; ADD needs no barrier, ROTATE two, the other edits one, eight probes share one. As
+//                   _naive where the row is wider or cannot be read 16 bytes at a time
 //   site_{O}_naive  works in global memory, one sum at a time; block any multiple of 32
 #include "args.cuh"
 #include "row.cuh"
@@ -40,6 +40,38 @@ __device__ __forceinline__ void add_to_sum(const Taps& taps, long long at, float
 
 __device__ __forceinline__ float clamped(float p, float low, float high) { return fminf(fmaxf(p, low), high) - p; }
 
+// What the edits of one phase of a row know of each other; the same in all threads.
+struct EditState {
+    bool counts = true;  // what WHEN found
+    float kept = 0.f;    // what KEEP_NORM found
+};
+
+// Every thread sees what a PROBE of this call wrote: a barrier lies between.
+__device__ __forceinline__ bool gate_open(const float* gate, float low, float high) {
+    __syncthreads();
+    const float p = *gate;
+    return low < p && p < high;
+}
+
+// What turning adds along both directions; nothing where the plane's part of the row, or where it would stop, has no length.
+struct Turn {
+    float first, second;
+};
+
+__device__ __forceinline__ Turn turned(float p, float q, float cosine, float sine, float share) {
+    const float r = sqrtf(p * p + q * q);
+    const float toP = (1.f - share) * p + share * r * cosine, toQ = (1.f - share) * q + share * r * sine;
+    const float length = sqrtf(toP * toP + toQ * toQ);
+    const float scale = r / length;
+    return length > 0.f ? Turn{toP * scale - p, toQ * scale - q} : Turn{0.f, 0.f};
+}
+
+// What RESTORE_NORM multiplies a row of that squared length with.
+__device__ __forceinline__ float restoring(float kept, float squares) {
+    const float now = sqrtf(squares);
+    return now > 0.f && now != kept ? kept / now : 1.f;
+}
+
 // ---- plain form ----
 
 __device__ __forceinline__ float dot_plain(const float* a, const float* b, int d, float* red) {
@@ -49,24 +81,52 @@ __device__ __forceinline__ float dot_plain(const float* a, const float* b, int d
     return block_sum(s, red);
 }
 
-__device__ __forceinline__ void edit_plain(float* v, const Edit& e, int d, float* red) {
-    float factor = e.coefficient;
-    const int kind = e.code & 15;
-    if (kind != EDIT_ADD) {
-        const float p = dot_plain(v, e.direction, d, red);
-        factor *= kind == EDIT_ABLATE ? -p : clamped(p, e.low, e.high);
-    }
+__device__ __forceinline__ void add_plain(float* v, float factor, const float* direction, int d) {
     if (factor == 0.f) return;
 #pragma unroll 1
-    for (int i = threadIdx.x; i < d; i += blockDim.x) v[i] += factor * e.direction[i];
+    for (int i = threadIdx.x; i < d; i += blockDim.x) v[i] += factor * direction[i];
+}
+
+__device__ __forceinline__ void edit_plain(float* v, const Edit& e, int d, float* red, EditState& state) {
+    const int kind = e.code & 15;
+    if (kind == EDIT_ALWAYS) {
+        state.counts = true;
+    } else if (kind == EDIT_WHEN) {
+        state.counts = gate_open(static_cast<const float*>(e.second), e.low, e.high);
+    } else if (!state.counts) {
+        return;
+    } else if (kind == EDIT_KEEP_NORM) {
+        state.kept = sqrtf(dot_plain(v, v, d, red));
+    } else if (kind == EDIT_RESTORE_NORM) {
+        const float factor = restoring(state.kept, dot_plain(v, v, d, red));
+#pragma unroll 1
+        for (int i = threadIdx.x; factor != 1.f && i < d; i += blockDim.x) v[i] *= factor;
+    } else if (kind == EDIT_PROBE) {
+        const float p = dot_plain(v, e.direction, d, red);
+        if (threadIdx.x == 0) *static_cast<float*>(e.second) = p;
+    } else if (kind == EDIT_ROTATE) {
+        const float* second = static_cast<const float*>(e.second);
+        const float p = dot_plain(v, e.direction, d, red), q = dot_plain(v, second, d, red);
+        const Turn turn = turned(p, q, e.low, e.high, e.coefficient);
+        add_plain(v, turn.first, e.direction, d);
+        add_plain(v, turn.second, second, d);
+    } else {
+        float factor = e.coefficient;
+        if (kind != EDIT_ADD) {
+            const float p = dot_plain(v, e.direction, d, red);
+            factor *= kind == EDIT_ABLATE ? -p : clamped(p, e.low, e.high);
+        }
+        add_plain(v, factor, e.direction, d);
+    }
 }
 
 // The entries of one phase; the first entry is that of the row, and what belongs to other phases is passed over.
 __device__ __forceinline__ void edits_plain(float* v, const Edit* e, int phase, int d, float* red) {
+    EditState state;
     for (;; e++) {
         while (e->code == EDIT_JUMP) e = reinterpret_cast<const Edit*>(e->direction);
         if (e->code == EDIT_END) return;
-        if (e->code >> 4 == phase) edit_plain(v, *e, d, red);
+        if (e->code >> 4 == phase) edit_plain(v, *e, d, red, state);
     }
 }
 
@@ -92,17 +152,16 @@ __device__ __forceinline__ void site_naive(const SiteCall<O>& a) {
     const long long at = (long long)blockIdx.x * a.d;
     float* x = a.x + at;
     const Edit* list = a.edits ? a.edits + (long long)blockIdx.x * EDITS_INLINE : nullptr;
-    if (a.delta) {
-        float* delta = a.delta + at;
-        if (list) edits_plain(delta, list, PHASE_OUT, a.d, red);
-        if (a.deltaNorm.kind) normalise_plain(delta, a.deltaNorm, delta, a.d, red);
-        if (list) edits_plain(delta, list, PHASE_WRITE, a.d, red);
+    float* delta = a.delta ? a.delta + at : nullptr;
 #pragma unroll 1
-        for (int i = threadIdx.x; i < a.d; i += blockDim.x) x[i] += delta[i];
+    for (int phase = delta ? PHASE_OUT : PHASE_EDIT; phase <= PHASE_AFTER; phase++) {
+        float* row = phase <= PHASE_WRITE ? delta : x;
+        if (list) edits_plain(row, list, phase, a.d, red);
+        if (phase == PHASE_OUT && a.deltaNorm.kind) normalise_plain(row, a.deltaNorm, row, a.d, red);
+#pragma unroll 1
+        for (int i = threadIdx.x; phase == PHASE_WRITE && i < a.d; i += blockDim.x) x[i] += row[i];
+        if (phase == PHASE_EDIT && a.taps) taps_plain(x, *a.taps, a.d, red);
     }
-    if (list) edits_plain(x, list, PHASE_EDIT, a.d, red);
-    if (a.taps) taps_plain(x, *a.taps, a.d, red);
-    if (list) edits_plain(x, list, PHASE_AFTER, a.d, red);
     if (a.norm.kind) normalise_plain(x, a.norm, a.normed + at, a.d, red);
 }
 
@@ -133,6 +192,7 @@ struct EditList {
     __device__ __forceinline__ float coefficient() const { return line.number(i + 2); }
     __device__ __forceinline__ float low() const { return line.number(i + 3); }
     __device__ __forceinline__ float high() const { return line.number(i + 4); }
+    __device__ __forceinline__ float* second() const { return line.pointer<float>(i + 6); }
 
     __device__ __forceinline__ void take() {
         code = line.at(i + 5);
@@ -170,19 +230,64 @@ struct EditList {
                 prefetch(p);
                 return;
             }
-            Slice::request(p, d);
+            if (p) Slice::request(p, d);
+            if ((code & 15) == EDIT_ROTATE) Slice::request(line.pointer<const float>(k * 8 + 6), d);
         }
     }
 };
 
 template <class Slice>
-__device__ __forceinline__ void edit_slice(Slice& v, const EditList& e, int d, Reducer& reduce) {
-    Slice u;
-    u.load(e.direction(), d);
-    float factor = e.coefficient();
+__device__ __forceinline__ void rotate_slice(Slice& v, const Slice& u, const EditList& e, int d, Reducer& reduce) {
+    Slice w;
+    w.load(e.second(), d);
+    const float p = reduce.sum(v.dot(u)), q = reduce.sum(v.dot(w));
+    const Turn turn = turned(p, q, e.low(), e.high(), e.coefficient());
+    if (turn.first != 0.f) v.add_scaled(turn.first, u);
+    if (turn.second != 0.f) v.add_scaled(turn.second, w);
+}
+
+// What reads no direction.
+template <class Slice>
+__device__ __forceinline__ void edit_state(Slice& v, const EditList& e, int d, Reducer& reduce, EditState& state) {
     const int kind = e.code & 15;
+    if (kind == EDIT_ALWAYS) {
+        state.counts = true;
+    } else if (kind == EDIT_WHEN) {
+        state.counts = gate_open(e.second(), e.low(), e.high());
+    } else if (state.counts) {
+        const float squares = reduce.sum(v.squares(0.f, d));
+        if (kind == EDIT_KEEP_NORM) {
+            state.kept = sqrtf(squares);
+        } else {
+            const float factor = restoring(state.kept, squares);
+            if (factor != 1.f) v.scale(factor);
+        }
+    }
+}
+
+template <class Slice>
+__device__ __forceinline__ void edit_slice(Slice& v, const EditList& e, int d, Reducer& reduce, EditState& state) {
+    const int kind = e.code & 15;
+    const float* direction = e.direction();
+    if (!direction) {
+        edit_state(v, e, d, reduce, state);
+        return;
+    }
+    if (!state.counts) return;
+    Slice u;
+    u.load(direction, d);
+    if (kind == EDIT_ROTATE) {
+        rotate_slice(v, u, e, d, reduce);
+        return;
+    }
+    float factor = e.coefficient();
     if (kind != EDIT_ADD) {
         const float p = reduce.sum(v.dot(u));
+        if (kind == EDIT_PROBE) {
+            float* gate = e.second();
+            if (threadIdx.x == 0) *gate = p;
+            return;
+        }
         factor *= kind == EDIT_ABLATE ? -p : clamped(p, e.low(), e.high());
     }
     if (factor != 0.f) v.add_scaled(factor, u);
@@ -191,9 +296,10 @@ __device__ __forceinline__ void edit_slice(Slice& v, const EditList& e, int d, R
 // The entries of a phase; those of earlier phases, which did not take place, are passed over.
 template <class Slice>
 __device__ __forceinline__ void edit_phase(Slice& v, EditList& list, int phase, int d, Reducer& reduce) {
+    EditState state;
 #pragma unroll 1
     for (; list.code != EDIT_END && list.code >> 4 <= phase; list.next())
-        if (list.code >> 4 == phase) edit_slice(v, list, d, reduce);
+        if (list.code >> 4 == phase) edit_slice(v, list, d, reduce, state);
 }
 
 // v goes through memory (the row of x, written again later), so that the loop over its numbers stays small.
@@ -270,18 +376,19 @@ struct SiteRow {
         v.load((a.delta ? a.delta : a.x) + at, d);
         if (a.norm.kind) Slice::request(a.norm.w, d);
         EditList list(line);
+        Slice x;
         if (a.delta) {
-            Slice x;
             x.load(a.x + at, d);
             if (list.code != EDIT_END) list.template request<Slice>(d);
-            edit_phase(v, list, PHASE_OUT, d, reduce);
-            if (a.deltaNorm.kind) normalise(v, a.deltaNorm, d, reduce);
-            edit_phase(v, list, PHASE_WRITE, d, reduce);
-            v.add(x);
         }
-        edit_phase(v, list, PHASE_EDIT, d, reduce);
-        if (__any_sync(0xffffffffu, taps.own != 0)) tap_slice(v, a.x + at, taps, d, reduce);
-        edit_phase(v, list, PHASE_AFTER, d, reduce);
+        // a loop, so that the code for edits is there once
+#pragma unroll 1
+        for (int phase = a.delta ? PHASE_OUT : PHASE_EDIT; phase <= PHASE_AFTER; phase++) {
+            edit_phase(v, list, phase, d, reduce);
+            if (phase == PHASE_OUT && a.deltaNorm.kind) normalise(v, a.deltaNorm, d, reduce);
+            if (phase == PHASE_WRITE) v.add(x);
+            if (phase == PHASE_EDIT && __any_sync(0xffffffffu, taps.own != 0)) tap_slice(v, a.x + at, taps, d, reduce);
+        }
         v.store(a.x + at, d);
         if (a.norm.kind) {
             normalise(v, a.norm, d, reduce);

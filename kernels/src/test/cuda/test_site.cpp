@@ -13,6 +13,7 @@ using Site = void (*)(float*, float*, const Edit*, const Taps*, const float*, co
 struct Entry {
     int phase, kind, direction;
     float coefficient, low, high;
+    int second = 0;  // direction of ROTATE, gate of PROBE and WHEN
 };
 
 static Floats unit_vector(int d) {
@@ -26,51 +27,87 @@ static Floats unit_vector(int d) {
 // The edits of some rows, and the table of the device. Entries behind the end of a list would be noticed: they are edits of a
 // direction full of NaN. Long lists go on behind a jump, some of them behind a second one.
 struct Edits {
-    std::vector<Floats> directions;  // normals for ADD, unit vectors behind them for the others
+    static const int GATES = 3, NANS = 6, TURNED = 7;
+    std::vector<Floats> directions;  // normals for ADD, three unit vectors, NaN, one orthogonal to the first unit vector
     std::vector<std::vector<Entry>> rows;
     std::vector<std::unique_ptr<Array<float>>> memory;
     std::vector<std::unique_ptr<Array<Edit>>> lists;
     std::unique_ptr<Array<Edit>> table;
+    Floats found;  // the gates before the call
+    Array<float> gates;
     int d;
 
-    Edits(int rowCount, int d, bool withDelta) : rows(rowCount), d(d) {
+    Edits(int rowCount, int d, bool withDelta) : rows(rowCount), found(normals(rowCount * GATES)), gates(found), d(d) {
         for (int i = 0; i < 3; i++) directions.push_back(normals(d));
         for (int i = 0; i < 3; i++) directions.push_back(unit_vector(d));
         directions.push_back(Floats(d, NAN));
+        directions.push_back(orthogonal(directions[3]));
         for (const Floats& v : directions) memory.emplace_back(new Array<float>(v));
         for (auto& row : rows) {
             int n = pick({0, 1, 2, 3, 4, 5, 9});
-            for (int i = 0; i < n; i++) row.push_back(entry(withDelta));
+            // entries of a phase that does not take place are to be passed over
+            while ((int)row.size() < n) group(row, withDelta || below(4) == 0 ? below(4) : 2 + below(2));
             std::stable_sort(row.begin(), row.end(), [](const Entry& a, const Entry& b) { return a.phase < b.phase; });
         }
     }
 
-    Entry entry(bool withDelta) {
+    // A unit vector orthogonal to u; zeros if there is none.
+    Floats orthogonal(const Floats& u) const {
+        Floats v = unit_vector(d);
+        double p = 0, s = 0;
+        for (int i = 0; i < d; i++) p += (double)u[i] * v[i];
+        for (int i = 0; i < d; i++) v[i] = (float)(v[i] - p * u[i]), s += (double)v[i] * v[i];
+        for (float& x : v) x = d > 1 ? (float)(x / std::sqrt(s)) : 0.f;
+        return v;
+    }
+
+    // An edit, or several of one phase: what depends on a gate, what keeps the norm, a probe.
+    void group(std::vector<Entry>& row, int phase) {
+        const bool gated = below(4) == 0, normed = d > 1 && below(4) == 0;
+        const int gate = below(GATES);
+        const float bound = normal();
+        if (below(4) == 0) row.push_back(Entry{phase, EDIT_PROBE, 3 + below(3), 1, 0, 0, below(GATES)});
+        if (gated) row.push_back(Entry{phase, EDIT_WHEN, -1, 1, coin() ? -INFINITY : bound - 1, bound, gate});
+        if (normed) row.push_back(Entry{phase, EDIT_KEEP_NORM, -1, 1, 0, 0});
+        for (int n = 1 + below(2); n > 0; n--) row.push_back(entry(phase));
+        if (normed) row.push_back(Entry{phase, EDIT_RESTORE_NORM, -1, 1, 0, 0});
+        if (gated && coin()) row.push_back(Entry{phase, EDIT_ALWAYS, -1, 1, 0, 0});
+    }
+
+    Entry entry(int phase) {
         Entry e;
-        // entries of a phase that does not take place are to be passed over
-        e.phase = withDelta || below(4) == 0 ? below(4) : 2 + below(2);
-        e.kind = below(3);
-        e.direction = below(3) + (e.kind == EDIT_ADD ? 0 : 3);
+        e.phase = phase;
+        e.kind = below(4);
+        e.direction = e.kind == EDIT_ADD ? below(3) : e.kind == EDIT_ROTATE ? 3 : 3 + below(3);
+        e.second = TURNED;
         e.coefficient = e.kind == EDIT_ADD ? normal() : (float)uniform() + 0.01f;
         e.low = (float)uniform() - 0.5f;
         e.high = coin() ? INFINITY : e.low + (float)uniform();
+        if (e.kind == EDIT_ROTATE) {
+            const double angle = uniform() * 7;
+            e.low = (float)std::cos(angle), e.high = (float)std::sin(angle), e.coefficient = pick({1.f, 1.f, 0.25f, 0.7f});
+        }
         return e;
     }
 
-    Edit device(const Entry& e) const {
-        return Edit{memory[e.direction]->p(), e.coefficient, e.low, e.high, e.kind | e.phase << 4, {7, 7}};
+    Edit device(const Entry& e, int row) const {
+        const bool gate = e.kind == EDIT_PROBE || e.kind == EDIT_WHEN;
+        float* second = gate ? gates.p() + row * GATES + e.second : e.kind == EDIT_ROTATE ? memory[e.second]->p() : nullptr;
+        const float* direction = e.direction < 0 ? nullptr : memory[e.direction]->p();
+        return Edit{direction, e.coefficient, e.low, e.high, e.kind | e.phase << 4, second};
     }
     Edit jump(std::vector<Edit> list) {
         lists.emplace_back(new Array<Edit>(list));
-        return Edit{reinterpret_cast<const float*>(lists.back()->p()), 0, 0, 0, EDIT_JUMP, {0, 0}};
+        return Edit{reinterpret_cast<const float*>(lists.back()->p()), 0, 0, 0, EDIT_JUMP, nullptr};
     }
 
     const Edit* build() {
-        const Edit end{nullptr, 0, 0, 0, EDIT_END, {0, 0}}, trap = device(Entry{3, EDIT_ADD, 6, 1, 0, 0});
+        const Edit end{nullptr, 0, 0, 0, EDIT_END, nullptr}, trap = device(Entry{3, EDIT_ADD, NANS, 1, 0, 0}, 0);
         std::vector<Edit> all;
-        for (const auto& row : rows) {
+        for (size_t t = 0; t < rows.size(); t++) {
+            const auto& row = rows[t];
             std::vector<Edit> line, far;
-            for (size_t i = 0; i < row.size(); i++) (i < 3 ? line : far).push_back(device(row[i]));
+            for (size_t i = 0; i < row.size(); i++) (i < 3 ? line : far).push_back(device(row[i], (int)t));
             if (far.empty()) {
                 line.push_back(end);
             } else {
@@ -89,15 +126,46 @@ struct Edits {
         return table->p();
     }
 
-    void apply(std::vector<double>& x, int t, int phase) const {
+    static double length(const std::vector<double>& x) {
+        double s = 0;
+        for (double v : x) s += v * v;
+        return std::sqrt(s);
+    }
+    double dot(const std::vector<double>& x, int direction) const {
+        double p = 0;
+        for (int i = 0; i < d; i++) p += x[i] * directions[direction][i];
+        return p;
+    }
+    void add(std::vector<double>& x, double factor, int direction) const {
+        for (int i = 0; i < d; i++) x[i] += factor * directions[direction][i];
+    }
+
+    void apply(std::vector<double>& x, int t, int phase) {
+        bool counts = true;
+        double kept = 0;
         for (const Entry& e : rows[t]) {
             if (e.phase != phase) continue;
-            const Floats& v = directions[e.direction];
-            double p = 0, factor = e.coefficient;
-            for (int i = 0; i < d; i++) p += x[i] * v[i];
-            if (e.kind == EDIT_ABLATE) factor *= -p;
-            if (e.kind == EDIT_CLAMP) factor *= std::min(std::max(p, (double)e.low), (double)e.high) - p;
-            for (int i = 0; i < d; i++) x[i] += factor * v[i];
+            float* gate = &found[t * GATES + e.second % GATES];
+            if (e.kind == EDIT_WHEN) counts = e.low < *gate && *gate < e.high;
+            if (e.kind == EDIT_ALWAYS) counts = true;
+            if (!counts || e.kind == EDIT_WHEN || e.kind == EDIT_ALWAYS) continue;
+            if (e.kind == EDIT_KEEP_NORM) {
+                kept = length(x);
+            } else if (e.kind == EDIT_RESTORE_NORM) {
+                const double now = length(x);
+                for (double& v : x) v *= now > 0 ? kept / now : 1;
+            } else if (e.kind == EDIT_PROBE) {
+                *gate = (float)dot(x, e.direction);
+            } else if (e.kind == EDIT_ROTATE) {
+                const double p = dot(x, e.direction), q = dot(x, e.second), r = std::hypot(p, q), c = e.coefficient;
+                const double toP = (1 - c) * p + c * r * e.low, toQ = (1 - c) * q + c * r * e.high, s = std::hypot(toP, toQ);
+                if (s > 0) add(x, toP / s * r - p, e.direction), add(x, toQ / s * r - q, e.second);
+            } else {
+                double p = dot(x, e.direction), factor = e.coefficient;
+                if (e.kind == EDIT_ABLATE) factor *= -p;
+                if (e.kind == EDIT_CLAMP) factor *= std::min(std::max(p, (double)e.low), (double)e.high) - p;
+                add(x, factor, e.direction);
+            }
         }
     }
 };
@@ -178,6 +246,8 @@ static void site_case(const char* name, Site<O> kernel, int rows, int d, int blo
     if (w.tapRows) close("tapped rows", tapped.read(), expectedTapped, 1e-5, narrow * tolerance);
     close("projections", projections.read(), expectedProjections, 1e-5, narrow * tolerance * std::sqrt(d) * 4);
     if (w.kind) close("normed", normed.read(), expectedNormed, unit(O()) + 1e-5, narrow * tolerance * 3);
+    close("gates", edits.gates.read(), std::vector<double>(edits.found.begin(), edits.found.end()), 1e-5,
+          narrow * tolerance * 4);
     if (!w.tapRows || !w.sums) return;
     Floats values = tapped.read();  // the sums are exact for the values that were tapped
     std::vector<long long> exact((size_t)slots * d, 5);
@@ -225,13 +295,46 @@ CASE(untouched_rows_keep_their_bits) {
         u[5] = 1;
         x[3] = x[d + 3] = -0.f;  // adding 0 would make it 0
         Array<float> dx(x), dU(u);
-        std::vector<Edit> table(2 * EDITS_INLINE, Edit{nullptr, 0, 0, 0, EDIT_END, {0, 0}});
-        table[EDITS_INLINE] = Edit{dU.p(), 0.7f, -1, 1, EDIT_CLAMP | PHASE_EDIT << 4, {0, 0}};
+        std::vector<Edit> table(2 * EDITS_INLINE, Edit{nullptr, 0, 0, 0, EDIT_END, nullptr});
+        table[EDITS_INLINE] = Edit{dU.p(), 0.7f, -1, 1, EDIT_CLAMP | PHASE_EDIT << 4, nullptr};
         Array<Edit> dTable(table);
         const float* none = nullptr;
         LAUNCH(kernel, 2, 64, 0, dx.p(), (float*)nullptr, dTable.p(), (const Taps*)nullptr, none, none, 0.f, 0.f, 0, none,
                none, 0.f, 0.f, 0, (float*)nullptr, d);
         same("x", dx.read(), x);
+    }
+}
+
+// What restores a norm that is the same, waits for a gate that is shut, or turns a row without a part in the plane changes
+// no bit; what an edit made zero has no direction to be rescaled along, and a row whose norm was 0 becomes zeros again.
+CASE(edits_that_find_nothing_to_do) {
+    for (auto kernel : {site_f32, site_f32_naive}) {
+        const int d = 64;
+        Floats x = normals(5 * d), u(d, 0.f), w(d, 0.f);
+        u[5] = w[6] = 1;
+        for (int t = 0; t < 3; t++) x[t * d + 5] = x[t * d + 6] = -0.f;
+        std::fill(x.begin() + 2 * d, x.end(), 0.f);
+        Floats before = x;
+        before[4 * d + 5] = 2;
+        Array<float> dx(before), dU(u), dW(w), gate(Floats{0.5f});
+        auto edit = [](const float* v, float c, float low, float high, int kind, void* second) {
+            return Edit{v, c, low, high, kind | PHASE_EDIT << 4, second};
+        };
+        const Edit end{nullptr, 0, 0, 0, EDIT_END, nullptr}, keep = edit(nullptr, 1, 0, 0, EDIT_KEEP_NORM, nullptr);
+        const Edit restore = edit(nullptr, 1, 0, 0, EDIT_RESTORE_NORM, nullptr);
+        const Edit turn = edit(dU.p(), 1, 0, 1, EDIT_ROTATE, dW.p()), add = edit(dU.p(), 3, 0, 0, EDIT_ADD, nullptr);
+        const Edit ablate = edit(dU.p(), 1, 0, 0, EDIT_ABLATE, nullptr);
+        const Edit shut = edit(nullptr, 1, 0.5f, INFINITY, EDIT_WHEN, gate.p());
+        Array<Edit> table(std::vector<Edit>{keep, turn, restore, end,   // no part in the plane
+                                            shut, add, end, end,        // 0.5 is not above 0.5
+                                            keep, restore, end, end,    // zeros
+                                            keep, add, restore, end,       // zeros, moved and restored
+                                            keep, ablate, restore, end});  // nothing is left
+        const float* none = nullptr;
+        LAUNCH(kernel, 5, 64, 0, dx.p(), (float*)nullptr, table.p(), (const Taps*)nullptr, none, none, 0.f, 0.f, 0, none, none,
+               0.f, 0.f, 0, (float*)nullptr, d);
+        same("x", dx.read(), x);
+        same("gate", gate.read(), Floats{0.5f});
     }
 }
 

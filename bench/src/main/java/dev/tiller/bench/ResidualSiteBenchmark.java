@@ -4,6 +4,7 @@ import dev.tiller.kernels.Backend;
 import dev.tiller.kernels.Backends;
 import dev.tiller.kernels.Buffer;
 import dev.tiller.kernels.EditTable;
+import dev.tiller.kernels.EditTable.Kind;
 import dev.tiller.kernels.ModuleOutput;
 import dev.tiller.kernels.Norm;
 import dev.tiller.kernels.SiteTaps;
@@ -34,12 +35,22 @@ import org.openjdk.jmh.annotations.Warmup;
 @Warmup(iterations = 4, time = 1)
 @Measurement(iterations = 5, time = 1)
 public class ResidualSiteBenchmark {
-    /** Every row carries this: nothing, one edit, or four added directions. */
+    /** Every row carries this: nothing, one edit, four added directions, an edit that keeps the norm or waits for a gate. */
     public enum Edits {
         NONE,
-        ADD,
-        ADD4,
-        ABLATE
+        ADD(Kind.ADD),
+        ADD4(Kind.ADD, Kind.ADD, Kind.ADD, Kind.ADD),
+        ABLATE(Kind.ABLATE),
+        CLAMP(Kind.CLAMP),
+        ROTATE(Kind.ROTATE),
+        ADD_NORM(Kind.KEEP_NORM, Kind.ADD, Kind.RESTORE_NORM),
+        ADD_WHEN(Kind.PROBE, Kind.WHEN, Kind.ADD, Kind.ALWAYS);
+
+        private final Kind[] kinds;
+
+        Edits(Kind... kinds) {
+            this.kinds = kinds;
+        }
     }
 
     @Param({"scalar", "simd"})
@@ -87,22 +98,39 @@ public class ResidualSiteBenchmark {
     }
 
     private EditTable table(SplittableRandom random) {
-        if (edits == Edits.NONE) {
+        Kind[] kinds = edits.kinds;
+        int n = kinds.length;
+        if (n == 0) {
             return EditTable.NONE;
         }
-        int n = edits == Edits.ADD4 ? 4 : 1;
-        EditTable.Kind[] kinds = new EditTable.Kind[n];
-        Arrays.fill(kinds, edits == Edits.ABLATE ? EditTable.Kind.ABLATE : EditTable.Kind.ADD);
-        float[] directions = new float[n * width];
+        float[] directions = new float[5 * width];
         Arrays.fill(directions, (float) (1 / Math.sqrt(width)));
+        for (int i = 4 * width + 1; i < 5 * width; i += 2) {
+            directions[i] = -directions[i]; // the last one is orthogonal to the others: the second of a plane
+        }
+        int[] direction = new int[n];
+        Arrays.setAll(direction, e -> e);
+        int[] second = new int[n];
+        float[] low = new float[n];
+        float[] high = new float[n];
+        float[] strength = new float[n];
+        for (int e = 0; e < n; e++) {
+            second[e] = kinds[e] == Kind.ROTATE ? 4 : 0;
+            low[e] = kinds[e] == Kind.ROTATE ? (float) Math.cos(0.5) : kinds[e] == Kind.WHEN ? -1e9f : 1e-3f;
+            high[e] = kinds[e] == Kind.ROTATE ? (float) Math.sin(0.5) : kinds[e] == Kind.WHEN ? 1e9f : 1e-3f;
+            strength[e] = kinds[e] == Kind.ADD ? (float) random.nextDouble(1e-3) : 1;
+        }
         int[] rowStart = new int[rows + 1];
         Arrays.setAll(rowStart, t -> t * n);
         int[] edit = new int[rows * n];
         Arrays.setAll(edit, i -> i % n);
         float[] coefficient = new float[rows * n];
-        Arrays.fill(coefficient, edits == Edits.ABLATE ? 1f : (float) random.nextDouble(1e-3));
-        Buffer stored = kernels.buffer(n, width, directions);
-        return new EditTable(kinds, stored, new float[n], new float[n], rowStart, edit, coefficient);
+        for (int i = 0; i < coefficient.length; i++) {
+            coefficient[i] = strength[i % n];
+        }
+        Buffer stored = kernels.buffer(5, width, directions);
+        Buffer gates = kernels.buffer(rows, 1);
+        return new EditTable(kinds, stored, direction, second, low, high, rowStart, edit, coefficient, gates);
     }
 
     /** One call for all rows. */

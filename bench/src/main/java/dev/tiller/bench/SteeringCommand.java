@@ -22,8 +22,8 @@ import picocli.CommandLine.Option;
                     + " see the same machine. The ratio is the speed with it over the speed without it: one for each"
                     + " round, and one for each pair of neighbouring turns, whose median has a 95 %% interval (bootstrap).",
             "Rows: control (nothing on either side: the error of the method), idle (coefficient 0), add_one_block,"
-                    + " add_all_blocks, add_3_vectors_all_blocks, ablate_all_blocks, clamp_all_blocks, projection_stream"
-                    + " (8 directions watched and read after each token), capture_all_blocks (the residual of each block"
+                    + " add_all_blocks, add_3_vectors_all_blocks, ablate_all_blocks, clamp_all_blocks, rotate_all_blocks,"
+                    + " add_norm_kept_all_blocks, projection_stream (8 directions watched and read after each token), capture_all_blocks (the residual of each block"
                     + " read after each token), plans_256_vs_1 (256 texts with a plan each beside 256 texts with one)."
         })
 final class SteeringCommand implements Callable<Integer> {

@@ -47,6 +47,10 @@ record SteeringRow(String name, Workload base, Workload other, int batch, int co
         rows.add(beside("ablate_all_blocks", batch, List.of(Edit.ablate(Workload.vector(spec, 11), every))));
         Edit clamp = Edit.clamp(Workload.vector(spec, 11), -NARROW, NARROW, every);
         rows.add(beside("clamp_all_blocks", batch, List.of(clamp)));
+        Edit rotate = Edit.rotate(Workload.vector(spec, 11), Workload.vector(spec, 12), 30, every);
+        rows.add(beside("rotate_all_blocks", batch, List.of(rotate)));
+        Edit kept = Workload.add(spec, 11, every).preservingNorm();
+        rows.add(beside("add_norm_kept_all_blocks", batch, List.of(kept)));
         List<SteeringPlan> none = Workload.UNSTEERED.plans();
         rows.add(beside(batch, new Workload("projection_stream", none, Workload.probes(spec, 8))));
         List<Integer> captured = IntStream.of(every).boxed().toList();

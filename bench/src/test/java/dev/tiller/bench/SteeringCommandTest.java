@@ -48,6 +48,8 @@ class SteeringCommandTest {
                         "add_3_vectors_all_blocks",
                         "ablate_all_blocks",
                         "clamp_all_blocks",
+                        "rotate_all_blocks",
+                        "add_norm_kept_all_blocks",
                         "projection_stream",
                         "capture_all_blocks",
                         "plans_256_vs_1"),

@@ -31,9 +31,11 @@ public final class Generator {
     private final Sampler.Scratch scratch = new Sampler.Scratch();
     private final int maxRows;
     private final Projections projections;
+    private final Measuring measuring;
     /** Texts that get logits in this step, in the order of their rows. */
     private final List<Text> asked = new ArrayList<>();
 
+    private long rowsRun;
     private int maxSequences;
     private int promptRows;
 
@@ -51,6 +53,7 @@ public final class Generator {
         this.promptRows = Math.max(1, maxRows / BESIDE_OTHERS);
         this.logits = new float[model.spec().vocabulary()];
         this.projections = model.projections(probes);
+        this.measuring = new Measuring(model);
     }
 
     /** At most that many texts at a time. */
@@ -93,6 +96,11 @@ public final class Generator {
         });
     }
 
+    /** Rows of all steps so far. */
+    long rowsRun() {
+        return rowsRun;
+    }
+
     private void runStep(Deque<Text> waiting) {
         step.clear();
         asked.clear();
@@ -108,8 +116,10 @@ public final class Generator {
             budget -= add(next, budget, waiting);
         }
         if (step.size() > 0) {
-            Buffer out = model.transformer().forward(step, projections.taps(step.size()));
+            rowsRun += step.size();
+            Buffer out = model.transformer().forward(step, taps());
             deliverProjections();
+            measure();
             sample(out);
         }
         active.removeIf(t -> {
@@ -219,6 +229,25 @@ public final class Generator {
         }
     }
 
+    private Taps taps() {
+        measuring.clear();
+        for (Text t : active) {
+            if (t.measuring()) {
+                measuring.want(t.plan());
+            }
+        }
+        return measuring.taps(step.size(), projections.taps(step.size()));
+    }
+
+    /** Decides conditions on prompts. A text that computes positions again has no use for its logits yet. */
+    private void measure() {
+        for (Text t : active) {
+            if (t.measuring()) {
+                t.measure(measuring);
+            }
+        }
+    }
+
     private void sample(Buffer out) {
         List<Text> texts = asked;
         Backend backend = model.backend();
@@ -227,8 +256,8 @@ public final class Generator {
             return;
         }
         for (int row = 0; row < texts.size(); row++) {
-            backend.read(out, row, 1, logits, 0);
-            if (!texts.get(row).done()) {
+            if (!texts.get(row).idle()) {
+                backend.read(out, row, 1, logits, 0);
                 texts.get(row).sample(logits, sink);
             }
         }
@@ -247,7 +276,7 @@ public final class Generator {
         int[] ids = new int[n];
         backend.sample(out, n, draws, ids);
         for (int row = 0; row < n; row++) {
-            if (!texts.get(row).done()) {
+            if (!texts.get(row).idle()) {
                 texts.get(row).take(ids[row], sink);
             }
         }

@@ -17,7 +17,7 @@ final class KeptPrefixes {
     private static final int LEAST_SHARE = 4;
 
     /** Tokens of an ended text as far as they are stored in full pages. */
-    record Kept(int[] tokens, CompiledPlan plan, int promptLength, int[] pages) {}
+    record Kept(int[] tokens, Treatment treatment, int[] pages) {}
 
     private final KvCache cache;
     /** The oldest first. */
@@ -38,7 +38,7 @@ final class KeptPrefixes {
         for (int page : pages) {
             cache.share(page);
         }
-        Kept text = new Kept(stored, sequence.plan(), sequence.promptLength(), pages);
+        Kept text = new Kept(stored, sequence.treatment(), pages);
         texts.removeIf(t -> isBeginning(t, text) && drop(t));
         texts.add(text);
         while (texts.size() > MOST_TEXTS || distinctPages() > cache.limit() / LEAST_SHARE) {
@@ -48,7 +48,7 @@ final class KeptPrefixes {
 
     private static boolean isBeginning(Kept a, Kept b) {
         return a.tokens.length <= b.tokens.length
-                && common(a, b.tokens, b.tokens.length, b.plan, b.promptLength) == a.tokens.length;
+                && common(a, b.tokens, b.tokens.length, b.treatment) == a.tokens.length;
     }
 
     private boolean drop(Kept text) {
@@ -67,13 +67,11 @@ final class KeptPrefixes {
         while (dropOldest()) {}
     }
 
-    /** Positions of a kept text that a new text of so many tokens under its own plan would compute again. */
-    private static int common(Kept kept, int[] tokens, int count, CompiledPlan plan, int promptLength) {
+    /** Positions of a kept text that a new text of so many tokens under its own treatment would compute again. */
+    private static int common(Kept kept, int[] tokens, int count, Treatment treatment) {
         int limit = Math.min(kept.tokens.length, count);
         int same = 0;
-        while (same < limit
-                && kept.tokens[same] == tokens[same]
-                && plan.actsLike(kept.plan, same, promptLength, kept.promptLength)) {
+        while (same < limit && kept.tokens[same] == tokens[same] && treatment.actsLike(kept.treatment, same)) {
             same++;
         }
         return same;
@@ -84,7 +82,7 @@ final class KeptPrefixes {
         Kept best = null;
         int pages = 0;
         for (Kept t : texts) {
-            int n = common(t, tokens, count, sequence.plan(), sequence.promptLength()) / KvPages.PAGE;
+            int n = common(t, tokens, count, sequence.treatment()) / KvPages.PAGE;
             if (n > pages) {
                 best = t;
                 pages = n;
@@ -99,10 +97,10 @@ final class KeptPrefixes {
     }
 
     /** Positions that {@link #share} would take over. */
-    int longest(CompiledPlan plan, int promptLength, int[] tokens, int count) {
+    int longest(Treatment treatment, int[] tokens, int count) {
         int best = 0;
         for (Kept t : texts) {
-            best = Math.max(best, common(t, tokens, count, plan, promptLength) / KvPages.PAGE * KvPages.PAGE);
+            best = Math.max(best, common(t, tokens, count, treatment) / KvPages.PAGE * KvPages.PAGE);
         }
         return best;
     }

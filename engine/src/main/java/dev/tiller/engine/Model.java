@@ -12,9 +12,13 @@ import dev.tiller.loader.TillerException;
 import dev.tiller.loader.Timeline;
 import dev.tiller.loader.template.ChatTemplate;
 import dev.tiller.loader.template.Message;
+import dev.tiller.loader.template.RoleSpan;
+import dev.tiller.loader.template.RoleSpans;
+import dev.tiller.loader.template.ThinkingMarkers;
 import dev.tiller.loader.tokenizer.Tokenizer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.LocalDateTime;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -50,6 +54,7 @@ public final class Model implements AutoCloseable {
     private final Tokenizer tokenizer;
     private final ChatTemplate template;
     private final Set<Integer> stopTokens;
+    private final ResidualNorms residualNorms = new ResidualNorms(this);
     private String fingerprint;
     private final AtomicBoolean inUse = new AtomicBoolean();
     private final Map<SteeringPlan, CompiledPlan> compiled = new LinkedHashMap<>(16, 0.75f, true) {
@@ -232,18 +237,38 @@ public final class Model implements AutoCloseable {
 
     /** Renders a conversation with the model's chat template, ready for the assistant's answer. */
     public String renderChat(List<Message> messages) {
+        return renderChat(messages, LocalDateTime.now());
+    }
+
+    private String renderChat(List<Message> messages, LocalDateTime now) {
         if (template == null) {
             throw new TillerException(
                     checkpoint.path()
                             + ": has no chat template (looked for chat_template.jinja and tokenizer_config.json); give a plain prompt");
         }
-        Map<String, Object> vars = new HashMap<>(checkpoint.specialTokens());
-        return template.render(messages, null, true, vars).text();
+        return template.render(messages, null, true, templateVariables(), now).text();
+    }
+
+    private Map<String, Object> templateVariables() {
+        return new HashMap<>(checkpoint.specialTokens());
+    }
+
+    /** A conversation for requests: its tokens, and who speaks where for plans that ask for roles. */
+    public ChatPrompt chatPrompt(List<Message> messages) {
+        List<Message> said = List.copyOf(messages);
+        LocalDateTime now = LocalDateTime.now();
+        String text = renderChat(said, now);
+        return new ChatPrompt(text, tokenizer().encode(text, false), () -> {
+            ThinkingMarkers markers =
+                    checkpoint.chatTemplateSource().flatMap(ThinkingMarkers::of).orElse(null);
+            List<RoleSpan> spans = RoleSpans.find(template, said, true, templateVariables(), now, text, markers);
+            return PromptRoles.of(text, tokenizer().encodeWithOffsets(text, false), spans, markers);
+        });
     }
 
     /** Tokens of a rendered conversation. */
     public int[] chat(List<Message> messages) {
-        return tokenizer().encode(renderChat(messages), false);
+        return chatPrompt(messages).ids();
     }
 
     /** Tokens of a plain text, with the special tokens that the tokenizer adds. */
@@ -275,15 +300,17 @@ public final class Model implements AutoCloseable {
             throw new TillerException("activations: logits of " + ids.length + " tokens and a vocabulary of "
                     + spec.vocabulary() + " do not fit into one array; give fewer tokens");
         }
-        return exclusively(() -> capture(ids, promptLength, plan, Step.Logits.ALL));
+        CompiledPlan compiled = compile(plan);
+        return exclusively(() -> capture(ids, promptLength, compiled, Step.Logits.ALL));
     }
 
     /** The same without logits, which are null in the result. */
     public Activations residuals(int[] ids, int promptLength, SteeringPlan plan) {
-        return exclusively(() -> capture(ids, promptLength, plan, Step.Logits.NONE));
+        CompiledPlan compiled = compile(plan);
+        return exclusively(() -> capture(ids, promptLength, compiled, Step.Logits.NONE));
     }
 
-    private Activations capture(int[] ids, int promptLength, SteeringPlan plan, Step.Logits wanted) {
+    private Activations capture(int[] ids, int promptLength, CompiledPlan plan, Step.Logits wanted) {
         if (ids.length == 0 || promptLength < 1 || promptLength > ids.length) {
             throw new TillerException("activations: " + ids.length + " tokens with a prompt of " + promptLength
                     + "; expected 1 <= prompt <= tokens");
@@ -292,7 +319,9 @@ public final class Model implements AutoCloseable {
         cache.checkFree("a text of " + rows + " tokens", rows);
         int d = spec.width();
         Step step = newStep();
-        try (Sequence sequence = newSequence(compile(plan), promptLength)) {
+        Treatment treatment = Treatment.of(plan, promptLength);
+        Measuring.decide(this, treatment, ids);
+        try (Sequence sequence = newSequence(treatment)) {
             step.add(sequence, ids, 0, rows, wanted);
             Taps taps = new Taps(spec.blocks());
             Buffer[] captured = new Buffer[spec.blocks() + 2];
@@ -326,7 +355,8 @@ public final class Model implements AutoCloseable {
 
     /** The same under a plan. */
     public List<PooledResiduals> pooled(List<TokenizedText> texts, SteeringPlan plan) {
-        return exclusively(() -> new Pooling(this).run(texts, plan));
+        CompiledPlan compiled = compile(plan);
+        return exclusively(() -> new Pooling(this).run(texts, compiled));
     }
 
     // ---- for the parts of the engine and for benchmarks ----
@@ -339,7 +369,11 @@ public final class Model implements AutoCloseable {
     CompiledPlan compile(SteeringPlan plan) {
         return compiled.computeIfAbsent(
                 plan,
-                p -> CompiledPlan.compile(p, spec.blocks(), spec.width(), spec.maxPositions(), this::fingerprint));
+                p -> CompiledPlan.compile(
+                        p,
+                        new PlanChecks(spec.blocks(), spec.width(), spec.maxPositions(), this::fingerprint),
+                        spec.blocks(),
+                        residualNorms));
     }
 
     /** An empty list of rows for {@link #forward}. */
@@ -347,13 +381,18 @@ public final class Model implements AutoCloseable {
         return new Step(spec.vocabulary(), spec.maxPositions());
     }
 
-    /** A new text under a plan. */
+    /** A new plain text under a plan. Conditions on the prompt are refused: its steps are the caller's business. */
     public Sequence newSequence(SteeringPlan plan, int promptLength) {
-        return newSequence(compile(plan), promptLength);
+        Treatment treatment = Treatment.of(compile(plan), promptLength);
+        if (!treatment.decided()) {
+            throw new TillerException("steering plan: a condition that is measured on the prompt needs a run that"
+                    + " measures it: generate, activations or pooled residuals");
+        }
+        return newSequence(treatment);
     }
 
-    Sequence newSequence(CompiledPlan plan, int promptLength) {
-        return new Sequence(cache, plan, promptLength);
+    Sequence newSequence(Treatment treatment) {
+        return new Sequence(cache, treatment);
     }
 
     /** Runs a step; logits [outputs, V] are valid until the next call. */

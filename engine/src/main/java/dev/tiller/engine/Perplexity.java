@@ -20,6 +20,7 @@ public final class Perplexity {
     private final Model model;
     private final int window;
     private final int stride;
+    private final SteeringPlan plan;
 
     /**
      * What came out.
@@ -47,6 +48,11 @@ public final class Perplexity {
 
     /** Of a model, in windows of so many tokens, each beginning {@code stride} tokens after the one before. */
     public Perplexity(Model model, int window, int stride) {
+        this(model, window, stride, SteeringPlan.NONE);
+    }
+
+    /** The same under a plan; the prompt of each window is its first token, so the span {@code generation} is all of it. */
+    public Perplexity(Model model, int window, int stride, SteeringPlan plan) {
         int longest = model.spec().maxPositions() + 1; // a window's last token is only foretold
         if (window < 2 || window > longest) {
             throw new TillerException("expected a window of 2 to " + longest + " tokens, found " + window);
@@ -57,6 +63,8 @@ public final class Perplexity {
         this.model = model;
         this.window = window;
         this.stride = stride;
+        this.plan = plan;
+        model.newSequence(plan, 1).close(); // what cannot be applied is refused now
     }
 
     /** How many tokens of a text of that length are scored. */
@@ -121,7 +129,7 @@ public final class Perplexity {
         }
 
         void add(Window w) {
-            current = model.newSequence(SteeringPlan.NONE, 1);
+            current = model.newSequence(plan, 1);
             int last = w.end - 1;
             for (int at = w.begin; at < last; ) {
                 int rows = Math.min(room - step.size(), last - at);

@@ -14,16 +14,20 @@ import java.util.TreeSet;
 
 /** Reads the JSON form of a steering plan. Nothing is ignored: what is not understood is refused. */
 final class PlanParser {
-    private static final Set<String> COMMON = Set.of("op", "vector", "blocks", "sites", "span", "preserve_norm");
+    private static final Set<String> COMMON =
+            Set.of("op", "vector", "blocks", "sites", "span", "schedule", "when", "preserve_norm");
     private static final Map<Op, Set<String>> OWN = Map.of(
-            Op.ADD, Set.of("coefficient"),
+            Op.ADD, Set.of("coefficient", "at"),
             Op.ABLATE, Set.of("strength"),
             Op.CLAMP, Set.of("min", "max", "strength"),
-            Op.SET, Set.of("value", "strength"));
-    private static final Set<String> LATER = Set.of("schedule", "when", "second", "degrees");
+            Op.SET, Set.of("value", "strength"),
+            Op.ROTATE, Set.of("second", "degrees"),
+            Op.REPLACE_MEAN, Set.of("value", "reference", "strength"));
+    private static final String OPS = "accepted: add, ablate, clamp, set, rotate, replace_mean";
 
     private final String source;
     private final VectorResolver resolver;
+    private final PlanClauses clauses = new PlanClauses(this);
     private String where;
 
     PlanParser(String source, VectorResolver resolver) {
@@ -57,38 +61,57 @@ final class PlanParser {
     private Edit edit(JsonObject o) {
         Op op = op(o);
         checkKeys(o, op);
-        if (o.has("preserve_norm") && bool(o.get("preserve_norm"), "preserve_norm")) {
-            throw error("preserve_norm: true is not supported; remove it");
+        SteeringVector vector = vector(o.get("vector"), "vector");
+        Edit.Builder edit = Edit.of(op, vector)
+                .blocks(blocks(o.get("blocks"), vector))
+                .sites(sites(o.get("sites"), vector))
+                .amount(clauses.amount(o.get("coefficient")))
+                .strength(strength(o.get("strength")))
+                .preserveNorm(o.has("preserve_norm") && bool(o.get("preserve_norm"), "preserve_norm"))
+                .span(clauses.span(o.get("span"), o.get("at"), vector))
+                .schedule(clauses.schedule(o.get("schedule")))
+                .when(clauses.when(o.get("when")));
+        switch (op) {
+            case CLAMP -> bounds(o, edit);
+            case SET -> edit.value(number(needed(o, op, "value"), "value"));
+            case ROTATE ->
+                edit.second(vector(needed(o, op, "second"), "second"))
+                        .degrees(number(needed(o, op, "degrees"), "degrees"));
+            case REPLACE_MEAN -> restored(o, edit);
+            case ADD, ABLATE -> {}
         }
-        SteeringVector vector = vector(o.get("vector"));
-        float low = 0;
-        float high = 0;
-        if (op == Op.CLAMP) {
-            low = o.has("min") ? number(o.get("min"), "min") : Float.NEGATIVE_INFINITY;
-            high = o.has("max") ? number(o.get("max"), "max") : Float.POSITIVE_INFINITY;
-            if (!o.has("min") && !o.has("max")) {
-                throw error("clamp needs \"min\", \"max\" or both");
-            }
-            if (low > high) {
-                throw error("min " + low + " is above max " + high);
-            }
-        } else if (op == Op.SET) {
-            if (!o.has("value")) {
-                throw error("set needs \"value\"");
-            }
-            low = number(o.get("value"), "value");
-            high = low;
+        return edit.build();
+    }
+
+    private void bounds(JsonObject o, Edit.Builder edit) {
+        if (!o.has("min") && !o.has("max")) {
+            throw error("clamp needs \"min\", \"max\" or both");
         }
-        return new Edit(
-                op,
-                vector,
-                blocks(o.get("blocks"), vector),
-                sites(o.get("sites"), vector),
-                coefficient(o.get("coefficient")),
-                strength(o.get("strength")),
-                low,
-                high,
-                span(o.get("span")));
+        float low = o.has("min") ? number(o.get("min"), "min") : Float.NEGATIVE_INFINITY;
+        float high = o.has("max") ? number(o.get("max"), "max") : Float.POSITIVE_INFINITY;
+        if (low > high) {
+            throw error("min " + low + " is above max " + high);
+        }
+        edit.bounds(low, high);
+    }
+
+    /** Without either key, what the vector's calibration stores is restored. */
+    private void restored(JsonObject o, Edit.Builder edit) {
+        if (o.has("value") && o.has("reference")) {
+            throw error("\"value\" (a projection) and \"reference\" (a mean residual) contradict each other");
+        }
+        if (o.has("value")) {
+            edit.value(number(o.get("value"), "value"));
+        } else if (o.has("reference")) {
+            edit.reference(vector(o.get("reference"), "reference"));
+        }
+    }
+
+    private JsonElement needed(JsonObject o, Op op, String key) {
+        if (!o.has(key)) {
+            throw error(op.key() + " needs \"" + key + "\"");
+        }
+        return o.get(key);
     }
 
     private Op op(JsonObject o) {
@@ -98,14 +121,7 @@ final class PlanParser {
                 return op;
             }
         }
-        String accepted = "accepted: add, ablate, clamp, set";
-        if (key == null) {
-            throw error("\"op\" is missing; " + accepted);
-        }
-        throw error((key.equals("rotate") || key.equals("replace_mean")
-                        ? "op \"" + key + "\" is not supported"
-                        : "unknown op \"" + key + "\"")
-                + "; " + accepted);
+        throw error((key == null ? "\"op\" is missing; " : "unknown op \"" + key + "\"; ") + OPS);
     }
 
     private void checkKeys(JsonObject o, Op op) {
@@ -113,38 +129,48 @@ final class PlanParser {
         accepted.addAll(OWN.get(op));
         for (String key : o.keySet()) {
             if (!accepted.contains(key)) {
-                String what =
-                        LATER.contains(key) ? "key \"" + key + "\" is not supported" : "unknown key \"" + key + "\"";
-                throw error(what + " for op " + op.key() + "; accepted: " + String.join(", ", accepted));
+                throw error("unknown key \"" + key + "\" for op " + op.key() + owners(key) + "; accepted: "
+                        + String.join(", ", accepted));
             }
         }
     }
 
-    private SteeringVector vector(JsonElement e) {
+    /** Which operations a key belongs to. */
+    private static String owners(String key) {
+        Set<String> owners = new TreeSet<>();
+        OWN.forEach((op, keys) -> {
+            if (keys.contains(key)) {
+                owners.add(op.key());
+            }
+        });
+        return owners.isEmpty() ? "" : " (it is a key of " + String.join(", ", owners) + ")";
+    }
+
+    SteeringVector vector(JsonElement e, String key) {
         if (e == null) {
-            throw error("\"vector\" is missing: a name, {\"file\": F} or {\"file\": F, \"tensor\": T}");
+            throw error("\"" + key + "\" is missing: a name, {\"file\": F} or {\"file\": F, \"tensor\": T}");
         }
         if (e.isJsonPrimitive()) {
-            return resolve(new VectorResolver.Reference(string(e, "vector"), null, null, false));
+            return resolve(new VectorResolver.Reference(string(e, key), null, null, false));
         }
         if (!e.isJsonObject()) {
-            throw error("vector: expected a name or an object with \"file\"");
+            throw error(key + ": expected a name or an object with \"file\"");
         }
         JsonObject o = e.getAsJsonObject();
-        for (String key : o.keySet()) {
-            if (!Set.of("file", "tensor", "incremental").contains(key)) {
-                throw error("vector: unknown key \"" + key + "\"; accepted: file, tensor, incremental");
+        for (String name : o.keySet()) {
+            if (!Set.of("file", "tensor", "incremental").contains(name)) {
+                throw error(key + ": unknown key \"" + name + "\"; accepted: file, tensor, incremental");
             }
         }
         if (!o.has("file")) {
-            throw error("vector: \"file\" is missing");
+            throw error(key + ": \"file\" is missing");
         }
-        String tensor = o.has("tensor") ? string(o.get("tensor"), "vector.tensor") : null;
-        boolean incremental = o.has("incremental") && bool(o.get("incremental"), "vector.incremental");
+        String tensor = o.has("tensor") ? string(o.get("tensor"), key + ".tensor") : null;
+        boolean incremental = o.has("incremental") && bool(o.get("incremental"), key + ".incremental");
         if (tensor != null && incremental) {
-            throw error("vector: \"tensor\" and \"incremental\" contradict each other");
+            throw error(key + ": \"tensor\" and \"incremental\" contradict each other");
         }
-        return resolve(new VectorResolver.Reference(null, string(o.get("file"), "vector.file"), tensor, incremental));
+        return resolve(new VectorResolver.Reference(null, string(o.get("file"), key + ".file"), tensor, incremental));
     }
 
     private SteeringVector resolve(VectorResolver.Reference reference) {
@@ -208,17 +234,6 @@ final class PlanParser {
         return List.copyOf(out);
     }
 
-    private float coefficient(JsonElement e) {
-        if (e == null) {
-            return 1;
-        }
-        if (e.isJsonObject()) {
-            throw error(
-                    "coefficient " + e + ": units are not supported; expected a number (units of the stored vector)");
-        }
-        return number(e, "coefficient");
-    }
-
     private float strength(JsonElement e) {
         float s = e == null ? 1 : number(e, "strength");
         if (s < 0 || s > 1) {
@@ -227,45 +242,21 @@ final class PlanParser {
         return s;
     }
 
-    private Span span(JsonElement e) {
-        if (e == null) {
-            return Span.GENERATION;
-        }
-        if (e.isJsonObject()) {
-            JsonObject o = e.getAsJsonObject();
-            if (!o.keySet().equals(Set.of("from", "to"))) {
-                throw error("span " + e + ": accepted: all, prompt, generation, {\"from\": i, \"to\": j}");
-            }
-            int from = integer(o.get("from"), "span.from");
-            int to = integer(o.get("to"), "span.to");
-            if (from < 0 || to <= from) {
-                throw error("span " + e + ": expected 0 <= from < to");
-            }
-            return new Span.Range(from, to);
-        }
-        return switch (string(e, "span")) {
-            case "all" -> Span.ALL;
-            case "prompt" -> Span.PROMPT;
-            case "generation" -> Span.GENERATION;
-            default -> throw error("span " + e + ": accepted: all, prompt, generation, {\"from\": i, \"to\": j}");
-        };
-    }
-
-    private String string(JsonElement e, String key) {
+    String string(JsonElement e, String key) {
         if (!e.isJsonPrimitive() || !e.getAsJsonPrimitive().isString()) {
             throw error(key + ": expected a string, found " + e);
         }
         return e.getAsString();
     }
 
-    private boolean bool(JsonElement e, String key) {
+    boolean bool(JsonElement e, String key) {
         if (!e.isJsonPrimitive() || !e.getAsJsonPrimitive().isBoolean()) {
             throw error(key + ": expected true or false, found " + e);
         }
         return e.getAsBoolean();
     }
 
-    private float number(JsonElement e, String key) {
+    float number(JsonElement e, String key) {
         if (!e.isJsonPrimitive() || !e.getAsJsonPrimitive().isNumber()) {
             throw error(key + ": expected a number, found " + e);
         }
@@ -277,7 +268,7 @@ final class PlanParser {
         return f;
     }
 
-    private int integer(JsonElement e, String key) {
+    int integer(JsonElement e, String key) {
         number(e, key);
         double value = e.getAsDouble();
         if (value != Math.rint(value) || Math.abs(value) > 10_000_000) {
@@ -286,7 +277,7 @@ final class PlanParser {
         return (int) value;
     }
 
-    private TillerException error(String what) {
+    TillerException error(String what) {
         return new TillerException(where + ": " + what);
     }
 }

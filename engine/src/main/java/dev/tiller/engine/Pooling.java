@@ -24,9 +24,8 @@ final class Pooling {
         this.model = model;
     }
 
-    List<PooledResiduals> run(List<TokenizedText> texts, SteeringPlan plan) {
+    List<PooledResiduals> run(List<TokenizedText> texts, CompiledPlan compiled) {
         texts.forEach(this::check);
-        CompiledPlan compiled = model.compile(plan);
         List<PooledResiduals> out = new ArrayList<>();
         int from = 0;
         while (from < texts.size()) {
@@ -60,7 +59,9 @@ final class Pooling {
         List<Sequence> sequences = new ArrayList<>();
         try {
             for (TokenizedText t : texts) {
-                Sequence s = model.newSequence(plan, t.promptLength());
+                Treatment treatment = Treatment.of(plan, t.promptLength());
+                Measuring.decide(model, treatment, t.ids());
+                Sequence s = model.newSequence(treatment);
                 sequences.add(s);
                 step.add(s, t.ids(), 0, t.ids().length, Step.Logits.NONE);
             }

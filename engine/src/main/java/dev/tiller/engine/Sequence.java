@@ -6,16 +6,14 @@ import java.util.Arrays;
 /** The state of one text under way: how many positions are stored, its pages, its plan. Close it to free the pages. */
 public final class Sequence implements AutoCloseable {
     private final KvCache cache;
-    private final CompiledPlan plan;
-    private final int promptLength;
+    private final Treatment treatment;
     private int[] pages = new int[4];
     private int pageCount;
     private int length;
 
-    Sequence(KvCache cache, CompiledPlan plan, int promptLength) {
+    Sequence(KvCache cache, Treatment treatment) {
         this.cache = cache;
-        this.plan = plan;
-        this.promptLength = promptLength;
+        this.treatment = treatment;
     }
 
     /** Positions stored so far. */
@@ -25,11 +23,15 @@ public final class Sequence implements AutoCloseable {
 
     /** Tokens of the prompt: spans of the plan are measured from it. */
     public int promptLength() {
-        return promptLength;
+        return treatment.promptLength();
     }
 
     CompiledPlan plan() {
-        return plan;
+        return treatment.plan();
+    }
+
+    Treatment treatment() {
+        return treatment;
     }
 
     int[] pageTable() {
@@ -70,6 +72,25 @@ public final class Sequence implements AutoCloseable {
         }
         length += positions;
         return first;
+    }
+
+    /**
+     * Forgets what is stored from that position on, or from the beginning of its page on if others hold the page too: they
+     * keep it as it is.
+     *
+     * @return positions still stored
+     */
+    int truncate(int positions) {
+        int from = Math.min(positions, length);
+        int page = from / KvPages.PAGE;
+        if (from % KvPages.PAGE != 0 && cache.references(pages[page]) > 1) {
+            from = page * KvPages.PAGE;
+        }
+        while (pageCount > KvCache.pagesFor(from)) {
+            cache.release(pages[--pageCount]);
+        }
+        length = from;
+        return from;
     }
 
     /** Pages held. */

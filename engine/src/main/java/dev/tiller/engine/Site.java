@@ -18,6 +18,19 @@ public enum Site {
     ATTN_WRITE,
     MLP_WRITE;
 
+    /** Its place in the order in which a pass reaches the sites of a block. */
+    int reached() {
+        return switch (this) {
+            case RESID_PRE -> 0;
+            case ATTN_OUT -> 1;
+            case ATTN_WRITE -> 2;
+            case RESID_MID -> 3;
+            case MLP_OUT -> 4;
+            case MLP_WRITE -> 5;
+            case RESID_POST -> 6;
+        };
+    }
+
     /** The name in plans and vector files, e.g. "resid_post". */
     public String key() {
         return name().toLowerCase(Locale.ROOT);

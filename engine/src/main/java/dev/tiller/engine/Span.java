@@ -2,8 +2,17 @@ package dev.tiller.engine;
 
 /** Which positions of a sequence an edit acts on. Positions are absolute and do not change while generating. */
 public sealed interface Span {
-    /** True if the position is in the span, for a prompt of that many tokens. */
-    boolean contains(int position, int promptLength);
+    /** A text as far as spans look at it. */
+    interface Layout {
+        /** Tokens of the prompt. */
+        int promptLength();
+
+        /** True if that role speaks at that position. */
+        boolean is(Role role, int position);
+    }
+
+    /** True if the position is in the span. */
+    boolean contains(int position, Layout text);
 
     /** Every position. */
     Span ALL = new All();
@@ -16,7 +25,7 @@ public sealed interface Span {
 
     record All() implements Span {
         @Override
-        public boolean contains(int position, int promptLength) {
+        public boolean contains(int position, Layout text) {
             return true;
         }
 
@@ -28,8 +37,8 @@ public sealed interface Span {
 
     record Prompt() implements Span {
         @Override
-        public boolean contains(int position, int promptLength) {
-            return position < promptLength;
+        public boolean contains(int position, Layout text) {
+            return position < text.promptLength();
         }
 
         @Override
@@ -40,8 +49,8 @@ public sealed interface Span {
 
     record Generation() implements Span {
         @Override
-        public boolean contains(int position, int promptLength) {
-            return position >= promptLength - 1;
+        public boolean contains(int position, Layout text) {
+            return position >= text.promptLength() - 1;
         }
 
         @Override
@@ -53,13 +62,26 @@ public sealed interface Span {
     /** Positions from..to, half open. */
     record Range(int from, int to) implements Span {
         @Override
-        public boolean contains(int position, int promptLength) {
+        public boolean contains(int position, Layout text) {
             return position >= from && position < to;
         }
 
         @Override
         public String toString() {
             return from + ".." + to;
+        }
+    }
+
+    /** Positions at which a role of the conversation speaks; needs a prompt that a chat template has rendered. */
+    record OfRole(Role role) implements Span {
+        @Override
+        public boolean contains(int position, Layout text) {
+            return text.is(role, position);
+        }
+
+        @Override
+        public String toString() {
+            return "role " + role.key();
         }
     }
 }

@@ -5,7 +5,8 @@ import java.util.List;
 /**
  * A list of edits: what the user wants, independent of a model. The empty plan means no steering.
  *
- * @param edits in any order; the order of application at one site is fixed: ablate, add, clamp and set
+ * @param edits in any order; the order of application at one site is fixed: ablate and replace_mean, add and
+ *     rotate, clamp and set
  */
 public record SteeringPlan(List<Edit> edits) {
     /** No steering. */

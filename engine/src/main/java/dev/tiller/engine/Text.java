@@ -13,7 +13,8 @@ final class Text {
     private final int index;
     private final GenerationRequest request;
     private final Model model;
-    private final CompiledPlan plan;
+    private final Treatment treatment;
+    private final Decision decision;
     private final boolean watched;
     private final int probes;
     private final Sampler sampler;
@@ -24,9 +25,12 @@ final class Text {
     private int[] tokens;
     private int count;
     private int fed;
+    private int firstRow;
+    private int stepRows;
     private int lastRow;
     private boolean logitsAsked;
     private boolean lastPending;
+    private boolean steppedBack;
     private FinishReason finish;
 
     Text(int index, GenerationRequest request, Model model, int probes, Sampler.Scratch scratch) {
@@ -52,12 +56,13 @@ final class Text {
                         + model.spec().vocabulary());
             }
         }
-        this.plan = model.compile(request.plan());
+        this.treatment = Treatment.of(model.compile(request.plan()), n, request.chat(), model);
+        this.decision = new Decision(treatment);
         this.sampler = new Sampler(request.sampling(), request.seed(), scratch);
         this.decoder = model.hasTokenizer() ? model.tokenizer().streamDecoder(true) : null;
         this.tokens = Arrays.copyOf(request.prompt(), n + 16);
         this.count = n;
-        this.sequence = model.newSequence(plan, n);
+        this.sequence = model.newSequence(treatment);
         if (request.maxTokens() == 0) {
             finish = FinishReason.LENGTH;
         }
@@ -80,20 +85,53 @@ final class Text {
     /** Adds the next rows: a prompt chunk within the budget, or the token just drawn. Returns the rows added. */
     int addRows(Step step, int budget) {
         logitsAsked = false;
+        steppedBack = false;
+        stepRows = 0;
         int n = Math.min(count - fed, budget);
         if (n <= 0 || done()) {
             return 0;
         }
         boolean complete = fed + n == count;
         logitsAsked = complete && finish == null;
-        int first = step.add(sequence, tokens, fed, fed + n, logitsAsked ? Step.Logits.LAST : Step.Logits.NONE);
-        lastRow = first + n - 1;
+        firstRow = step.add(sequence, tokens, fed, fed + n, logitsAsked ? Step.Logits.LAST : Step.Logits.NONE);
+        lastRow = firstRow + n - 1;
+        stepRows = n;
         fed += n;
         return n;
     }
 
     boolean wantsLogits() {
         return logitsAsked;
+    }
+
+    /** True if the logits it asked for are of no use: it is done, or computes its prompt again with other edits. */
+    boolean idle() {
+        return steppedBack || done();
+    }
+
+    /** True if rows of it in this step are to be measured. */
+    boolean measuring() {
+        return stepRows > 0 && !treatment.decided();
+    }
+
+    CompiledPlan plan() {
+        return treatment.plan();
+    }
+
+    /**
+     * Measures the rows of the step that just ran. With the last of the prompt the conditions are decided; if one holds,
+     * the positions that it has edits for are given back, to be computed again with them.
+     */
+    void measure(Measuring measuring) {
+        decision.measure(measuring, firstRow, fed - stepRows, stepRows);
+        if (!treatment.decided()) {
+            return;
+        }
+        int first = treatment.firstConditional(fed);
+        if (first < fed) {
+            fed = sequence.truncate(first);
+            steppedBack = true;
+        }
     }
 
     /** True if the last row of this step is a generated token whose projections are due. */
@@ -111,11 +149,9 @@ final class Text {
 
     /** Positions of this text that another one could take over, whole pages, its last prompt token excluded. */
     int sharable(Text other) {
-        int limit = Math.min(request.prompt().length, other.count - 1);
+        int limit = Math.min(request.prompt().length, other.most());
         int same = 0;
-        while (same < limit
-                && tokens[same] == other.tokens[same]
-                && plan.actsLike(other.plan, same, request.prompt().length, other.request.prompt().length)) {
+        while (same < limit && tokens[same] == other.tokens[same] && treatment.actsLike(other.treatment, same)) {
             same++;
         }
         return same / KvPages.PAGE * KvPages.PAGE;
@@ -125,13 +161,18 @@ final class Text {
         fed = sequence.shareFrom(donor.sequence, positions);
     }
 
+    /** Positions that it could take over at most: not its last one, and none while it measures every one. */
+    private int most() {
+        return decision.needsAll() ? 0 : count - 1;
+    }
+
     /** Positions that are kept of an earlier text. */
     int kept() {
-        return model.cache().kept().longest(plan, request.prompt().length, tokens, count - 1);
+        return model.cache().kept().longest(treatment, tokens, most());
     }
 
     void shareKept() {
-        fed = model.cache().kept().share(sequence, tokens, count - 1);
+        fed = model.cache().kept().share(sequence, tokens, most());
     }
 
     /** Positions that this text takes up at most; the last token has none, unless it is watched. */
@@ -156,6 +197,7 @@ final class Text {
         sequence.close();
         fed = 0;
         logitsAsked = false;
+        decision.restart();
     }
 
     void sample(float[] logits, TokenSink sink) {
@@ -167,9 +209,9 @@ final class Text {
         return sampler.drawsFromLogitsAlone();
     }
 
-    /** Says how the next token is to be drawn. A text that is done draws like any other, but takes no random number. */
+    /** Says how the next token is to be drawn. A text that is idle draws like any other, but takes no random number. */
     void fillDraw(Draws draws, int row) {
-        sampler.fillDraw(draws, row, done());
+        sampler.fillDraw(draws, row, idle());
     }
 
     /** Takes the token drawn; -1 if the logits were not finite. */
@@ -186,6 +228,7 @@ final class Text {
             tokens = Arrays.copyOf(tokens, count * 2);
         }
         tokens[count++] = id;
+        treatment.append(id);
         boolean room = sequence.length() < model.spec().maxPositions();
         if (generated() >= request.maxTokens()) {
             finish = FinishReason.LENGTH;
@@ -244,7 +287,8 @@ final class Text {
                 finish,
                 n,
                 watched ? projections.toArray(float[][]::new) : null,
-                request.plan());
+                request.plan(),
+                AppliedPlan.of(treatment.plan(), treatment, decision.measured()));
     }
 
     /** Gives its pages back; some are kept for texts that begin alike. */

@@ -90,7 +90,7 @@ final class Transformer {
             attention(s, w, where, angles, b);
             EditTable mid = edits.at(Site.RESID_MID, b);
             ModuleOutput attention = output(attentionOutputs, s.delta, b, Site.ATTN_OUT, Site.ATTN_WRITE);
-            backend.site(s.x, attention, rows, mid, SiteTaps.NONE, EditTable.NONE, w.mlpNorm(), s.normed);
+            backend.site(s.x, attention, rows, mid, taps.mid(b), EditTable.NONE, w.mlpNorm(), s.normed);
             mlp(s, w, rows);
             EditTable post = edits.at(Site.RESID_POST, b);
             boolean last = b + 1 == spec.blocks();

@@ -44,6 +44,102 @@ class CompiledPlanTest {
         assertTrue(v.uniform() == items.get(1).direction(), "ADD keeps the stored vector");
     }
 
+    private static List<EditTable.Kind> kinds(CompiledPlan plan, Site site, int block) {
+        return plan.items(CompiledPlan.point(site, block)).stream()
+                .map(CompiledPlan.Item::kind)
+                .toList();
+    }
+
+    /** A probe comes first at its point; a gate surrounds the norm that is kept, which surrounds the edit. */
+    @Test
+    void whatBelongsToAnEditSurroundsIt() {
+        SteeringVector v = SteeringVector.uniform("v", random(1));
+        SteeringVector w = SteeringVector.uniform("w", random(2));
+        Condition when = new Condition(w, Site.RESID_MID, 1, 0.5f, true, Condition.Measure.TOKEN);
+        Edit gated =
+                Edit.clamp(v, 0, 1, 1, 2).preservingNorm().with().when(when).build();
+        CompiledPlan plan = compile(
+                gated, Edit.add(v, 1, 2).with().when(when).build(), Edit.rotate(v, w, 10, 2), Edit.add(w, 1, 1));
+        assertEquals(1, plan.gates());
+        assertEquals(List.of(EditTable.Kind.PROBE), kinds(plan, Site.RESID_MID, 1));
+        assertEquals(
+                List.of(
+                        EditTable.Kind.ADD,
+                        EditTable.Kind.WHEN,
+                        EditTable.Kind.KEEP_NORM,
+                        EditTable.Kind.CLAMP,
+                        EditTable.Kind.RESTORE_NORM,
+                        EditTable.Kind.ALWAYS),
+                kinds(plan, Site.RESID_POST, 1));
+        assertEquals(
+                List.of(
+                        EditTable.Kind.WHEN,
+                        EditTable.Kind.ADD,
+                        EditTable.Kind.ALWAYS,
+                        EditTable.Kind.ROTATE,
+                        EditTable.Kind.WHEN,
+                        EditTable.Kind.KEEP_NORM,
+                        EditTable.Kind.CLAMP,
+                        EditTable.Kind.RESTORE_NORM,
+                        EditTable.Kind.ALWAYS),
+                kinds(plan, Site.RESID_POST, 2));
+    }
+
+    @Test
+    void whatHasNoMeaningIsRefused() {
+        SteeringVector v = SteeringVector.uniform("v", random(1));
+        SteeringVector w = SteeringVector.uniform("w", random(2));
+        SteeringVector parallel = SteeringVector.uniform("parallel", scaled(v.uniform(), -3));
+        String plane = refused(Edit.rotate(v, parallel, 10, 1));
+        assertTrue(plane.contains("parallel at resid_post of block 1 (cosine -1"), plane);
+        assertTrue(refused(Edit.rotate(v, SteeringVector.uniform("s", new float[5]), 10, 1))
+                .contains("width 5"));
+        assertTrue(refused(Edit.replaceMean(v, SteeringVector.uniform("mean", new float[5]), 1))
+                .contains("reference \"mean\": width 5"));
+        assertTrue(refused(Edit.replaceMean(v, 1, 1), Edit.replaceMean(parallel, 1, 1))
+                .contains("another projection"));
+        compile(Edit.replaceMean(v, 1, 1), Edit.replaceMean(parallel, -1, 1)); // the same said twice
+        assertTrue(refused(Edit.replaceMean(v, 1, 1), Edit.ablate(w, 1).preservingNorm())
+                .contains("preserve_norm"));
+        String stored = refused(Edit.of(Op.REPLACE_MEAN, v).blocks(List.of(1)).build());
+        assertTrue(stored.contains("stores none for block 1") && stored.contains("\"value\""), stored);
+        for (Site site : List.of(Site.RESID_MID, Site.RESID_POST)) {
+            Condition late = new Condition(w, site, 1, 0, true, Condition.Measure.TOKEN);
+            Edit edit = Edit.add(v, 1, 1).with().when(late).build();
+            String order = refused(edit.at(site == Site.RESID_MID ? Site.ATTN_WRITE : Site.MLP_WRITE));
+            assertTrue(order.contains("comes after the edit"), order);
+            compile(edit.at(site));
+        }
+        assertThrows(
+                TillerException.class,
+                () -> Edit.of(Op.SET, v).blocks(List.of(1)).build());
+        assertThrows(
+                TillerException.class,
+                () -> Edit.of(Op.CLAMP, v).blocks(List.of(1)).build());
+        assertThrows(TillerException.class, () -> Edit.set(v, Float.POSITIVE_INFINITY, 1));
+        assertThrows(TillerException.class, () -> Edit.rotate(v, null, 10, 1));
+        assertThrows(TillerException.class, () -> Edit.rotate(v, w, Float.NaN, 1));
+        assertThrows(
+                TillerException.class,
+                () -> Edit.replaceMean(v, 1, 1).with().reference(w).build());
+        assertThrows(
+                TillerException.class, () -> Edit.add(v, 1, 1).with().second(w).build());
+    }
+
+    /** Without a value or reference, replace_mean restores what the vector's calibration says of the block. */
+    @Test
+    void restoredProjectionsComeFromTheCalibration() {
+        SteeringVector v = SteeringVector.uniform("v", random(1))
+                .with(Map.of(2, new Calibration(3, -1.5, 1, new java.util.TreeMap<>())));
+        CompiledPlan plan =
+                compile(Edit.of(Op.REPLACE_MEAN, v).blocks(List.of(2)).build());
+        CompiledPlan.Item item =
+                plan.items(CompiledPlan.point(Site.RESID_POST, 2)).getFirst();
+        assertEquals(EditTable.Kind.CLAMP, item.kind());
+        assertEquals(-1.5f, item.low());
+        assertEquals(-1.5f, item.high());
+    }
+
     @Test
     void idleEditsLeaveNothing() {
         SteeringVector v = SteeringVector.uniform("v", random(1));
@@ -119,8 +215,7 @@ class CompiledPlanTest {
         assertThrows(TillerException.class, () -> Edit.clamp(v, 2, 1, 0));
         assertThrows(TillerException.class, () -> Edit.add(v, 1, 0).at());
         assertThrows(
-                TillerException.class,
-                () -> new Edit(Op.ABLATE, v, null, List.of(Site.RESID_POST), 1, 7, 0, 0, Span.ALL));
+                TillerException.class, () -> Edit.ablate(v).with().strength(7).build());
     }
 
     @Test
@@ -136,8 +231,8 @@ class CompiledPlanTest {
     void spansBecomeMasks() {
         SteeringVector v = SteeringVector.uniform("v", random(1));
         CompiledPlan plan = compile(Edit.add(v, 1, 0), Edit.add(v, 1, 1).over(Span.PROMPT));
-        assertEquals(0b10, plan.mask(3, 5));
-        assertEquals(0b11, plan.mask(4, 5)); // the last prompt token belongs to both
-        assertEquals(0b01, plan.mask(5, 5));
+        assertEquals(0b10, Treatment.of(plan, 5).mask(3));
+        assertEquals(0b11, Treatment.of(plan, 5).mask(4)); // the last prompt token belongs to both
+        assertEquals(0b01, Treatment.of(plan, 5).mask(5));
     }
 }

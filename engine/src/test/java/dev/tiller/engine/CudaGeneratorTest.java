@@ -64,6 +64,49 @@ class CudaGeneratorTest {
         assertEquals(0, cuda.cache().pagesInUse(), "every page is given back");
     }
 
+    /** Schedules, roles, conditions on prompt and token, matrices: as on the CPU, step by step as the numbers change. */
+    @Test
+    void plansOfEveryKindAreThoseOfTheCpu() {
+        List<GenerationRequest> requests = new ArrayList<>();
+        for (int kind = 0; kind < MixedPlans.KINDS; kind++) {
+            requests.add(new GenerationRequest(
+                    MixedPlans.prompt(cuda, 1),
+                    MixedPlans.plan(cuda, kind, 4 + kind),
+                    SamplingOptions.GREEDY,
+                    1,
+                    5,
+                    true));
+        }
+        List<Generation> found = cuda.generate(requests);
+        for (int i = 0; i < requests.size(); i++) {
+            Generation expected = simd.generate(requests.get(i));
+            assertArrayEquals(expected.ids(), found.get(i).ids(), "kind " + i);
+            for (int e = 0; e < expected.applied().edits().size(); e++) {
+                AppliedPlan.AppliedEdit a = expected.applied().edits().get(e);
+                AppliedPlan.AppliedEdit b = found.get(i).applied().edits().get(e);
+                assertEquals(a.fired(), b.fired(), "kind " + i);
+                assertEquals(a.measured(), b.measured(), 1e-3, "kind " + i);
+            }
+        }
+        assertEquals(0, cuda.cache().pagesInUse());
+    }
+
+    @Test
+    void everyOperationIsThatOfTheCpu() {
+        List<GenerationRequest> requests = GeneratorTest.ofAllOperations(cuda, 4, 8);
+        List<Generation> expected = simd.generate(requests);
+        List<Generation> found = cuda.generate(requests);
+        for (int i = 0; i < requests.size(); i++) {
+            assertArrayEquals(expected.get(i).ids(), found.get(i).ids(), "request " + i);
+            int[] ids = requests.get(i).prompt();
+            SteeringPlan plan = requests.get(i).plan();
+            double l2 = Goldens.relativeL2(
+                    simd.activations(ids, ids.length, plan).logits(),
+                    cuda.activations(ids, ids.length, plan).logits());
+            assertTrue(l2 < 1e-5, "request " + i + ": relative L2 of logits " + l2);
+        }
+    }
+
     @Test
     void projectionsAreThoseOfTheTokensOwnResiduals() {
         SteeringVector v = GeneratorTest.random(cuda, 4, 1);

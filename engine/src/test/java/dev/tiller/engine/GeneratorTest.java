@@ -78,6 +78,34 @@ class GeneratorTest {
         return out;
     }
 
+    /** Requests with turns, restored and set projections, kept norms and conditions on every token, each in its own way. */
+    static List<GenerationRequest> ofAllOperations(Model m, int n, int tokens) {
+        List<GenerationRequest> requests = new ArrayList<>();
+        for (int i = 0; i < n; i++) {
+            SteeringVector v = random(m, 100 + i, 1);
+            SteeringVector w = random(m, 200 + i / 2, 1);
+            Condition when = new Condition(w, Site.RESID_POST, 1, 0.1f * i - 0.3f, i % 2 == 0, Condition.Measure.TOKEN);
+            Edit turn = Edit.rotate(v, w, 90 + 20 * i, 0, 1, 2, 3);
+            Edit gated = Edit.add(v, 1.5f, 1, 2, 3)
+                    .preservingNorm()
+                    .with()
+                    .when(when)
+                    .build();
+            Edit restored = Edit.replaceMean(w, 3 * i + 4, 0, 3).at(Site.RESID_MID, Site.MLP_OUT);
+            Edit set = Edit.set(v, 5 * i + 5, 3).over(i % 2 == 0 ? Span.ALL : Span.GENERATION);
+            SteeringPlan plan = switch (i % 5) {
+                case 0 -> SteeringPlan.of(turn, gated);
+                case 1 -> SteeringPlan.of(gated);
+                case 2 -> SteeringPlan.of(restored, set);
+                case 3 -> SteeringPlan.of(turn, gated, restored, set);
+                default -> SteeringPlan.NONE;
+            };
+            SamplingOptions sampling = new SamplingOptions(1, 50, 0.95, 0, 1.1);
+            requests.add(new GenerationRequest(prompt(m, i), plan, sampling, i, tokens, true));
+        }
+        return requests;
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"scalar", "simd"})
     void sameSeedSameTokensAloneAndInAMixedBatch(String backend) {
@@ -107,7 +135,12 @@ class GeneratorTest {
         SteeringVector v = random(m, 5, 1);
         SteeringPlan zero = SteeringPlan.of(
                 Edit.add(v, 0, 0, 3, 7).over(Span.ALL),
-                new Edit(Op.ABLATE, v, null, List.of(Site.RESID_PRE, Site.MLP_OUT), 1, 0, 0, 0, Span.ALL));
+                Edit.ablate(v)
+                        .at(Site.RESID_PRE, Site.MLP_OUT)
+                        .over(Span.ALL)
+                        .with()
+                        .strength(0)
+                        .build());
         Activations plain = m.activations(ids, ids.length, SteeringPlan.NONE);
         Activations idle = m.activations(ids, ids.length, zero);
         assertArrayEquals(bits(plain.logits()), bits(idle.logits()));

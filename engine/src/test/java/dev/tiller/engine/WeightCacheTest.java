@@ -186,7 +186,12 @@ class WeightCacheTest {
                     Long.MAX_VALUE);
             Transformer transformer = new Transformer(spec, weights, backend, kv);
             Step step = new Step(spec.vocabulary(), spec.maxPositions());
-            step.add(new Sequence(kv, CompiledPlan.NONE, 5), new int[] {1, 2, 3, 4, 5}, 0, 5, Step.Logits.ALL);
+            step.add(
+                    new Sequence(kv, Treatment.of(CompiledPlan.NONE, 5)),
+                    new int[] {1, 2, 3, 4, 5},
+                    0,
+                    5,
+                    Step.Logits.ALL);
             float[] out = new float[5 * spec.vocabulary()];
             backend.read(transformer.forward(step, Taps.NONE), 0, 5, out, 0);
             return out;

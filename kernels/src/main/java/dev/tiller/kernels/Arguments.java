@@ -59,6 +59,12 @@ public final class Arguments {
         }
     }
 
+    private static void index(String name, int index, int limit) {
+        if (index < 0 || index >= limit) {
+            throw refuse(name + " from 0 to " + (limit - 1), index);
+        }
+    }
+
     /** Arguments of {@link Backend#write} and {@link Backend#read}. */
     public static void copy(Backend owner, float[] array, int at, Buffer b, int row, int rows) {
         rows(owner, "buffer", b, rows);
@@ -288,10 +294,11 @@ public final class Arguments {
             return;
         }
         int e = edits.kinds().length;
-        buffer(owner, "directions", edits.directions(), e, x.columns());
-        distinct("x and directions", x, edits.directions());
         if (edits.low().length < e || edits.high().length < e) {
             throw refuse(e + " bounds", edits.low().length + " and " + edits.high().length);
+        }
+        if (edits.direction().length < e || edits.second().length < e) {
+            throw refuse(e + " directions", edits.direction().length + " and " + edits.second().length);
         }
         starts("rowStart", edits.rowStart(), rows);
         int entries = edits.rowStart()[rows];
@@ -303,6 +310,25 @@ public final class Arguments {
             if (edits.coefficient()[i] == 0) {
                 throw refuse("no entry with coefficient 0", "entry " + i);
             }
+            operands(owner, x, rows, edits, edits.edit()[i]);
+        }
+    }
+
+    /** Directions and gates of an edit. */
+    private static void operands(Backend owner, Buffer x, int rows, EditTable edits, int e) {
+        EditTable.Kind kind = edits.kinds()[e];
+        if (kind.hasDirection()) {
+            buffer(owner, "directions", edits.directions(), 0, x.columns());
+            distinct("x and directions", x, edits.directions());
+            index("direction", edits.direction()[e], edits.directions().rows());
+        }
+        if (kind == EditTable.Kind.ROTATE) {
+            index("second direction", edits.second()[e], edits.directions().rows());
+        }
+        if (kind.hasGate()) {
+            rows(owner, "gates", edits.gates(), rows);
+            distinct("x and gates", x, edits.gates());
+            index("gate", edits.second()[e], edits.gates().columns());
         }
     }
 

@@ -155,6 +155,14 @@ interface ArgumentContract {
             edits("direction width", wide, new int[] {0, 1, 2}, new int[] {0, 0}, new float[] {1, 1});
             edits("no directions", null, new int[] {0, 1, 2}, new int[] {0, 0}, new float[] {1, 1});
             edits("x as directions", x, new int[] {0, 1, 2}, new int[] {0, 0}, new float[] {1, 1});
+            operands("direction beyond", Kind.CLAMP, 1, 0, null);
+            operands("direction negative", Kind.ADD, -1, 0, null);
+            operands("second direction beyond", Kind.ROTATE, 0, 1, null);
+            operands("probe without gates", Kind.PROBE, 0, 0, null);
+            operands("gates without rows", Kind.WHEN, 0, 0, b.buffer(1, 1));
+            operands("gate beyond", Kind.WHEN, 0, 1, b.buffer(2, 1));
+            operands("x as gates", Kind.PROBE, 0, 0, x);
+            operands("foreign gates", Kind.WHEN, 0, 0, other.buffer(2, 1));
             calls.put("no table", () -> b.edit(x, 2, null));
             Norm norm = new Norm(Norm.Kind.RMS, weight, null, 1, 0);
             calls.put("delta width", () -> site(wide, SiteTaps.NONE, null, null));
@@ -173,6 +181,21 @@ interface ArgumentContract {
             taps("slot beyond", null, null, null, weight, new int[] {0, 1, 1}, new int[] {1});
             taps("slots too few", null, null, null, weight, new int[] {0, 1, 2}, new int[] {0});
             taps("sums width", null, null, null, wide, new int[] {0, 1, 1}, new int[] {0});
+        }
+
+        private void operands(String name, Kind kind, int direction, int second, Buffer gates) {
+            EditTable bad = new EditTable(
+                    new Kind[] {kind},
+                    weight,
+                    new int[] {direction},
+                    new int[] {second},
+                    new float[1],
+                    new float[1],
+                    new int[] {0, 1, 2},
+                    new int[2],
+                    new float[] {1, 1},
+                    gates);
+            calls.put("operands: " + name, () -> b.edit(x, 2, bad));
         }
 
         private void site(Buffer delta, SiteTaps taps, Norm norm, Buffer normed) {

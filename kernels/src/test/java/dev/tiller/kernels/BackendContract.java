@@ -2,4 +2,10 @@ package dev.tiller.kernels;
 
 /** Everything that a backend owes its callers; a test of a backend extends this and says how to open it. */
 abstract class BackendContract
-        implements MatmulContract, BlockContract, RowContract, AttentionContract, SiteContract, ArgumentContract {}
+        implements MatmulContract,
+                BlockContract,
+                RowContract,
+                AttentionContract,
+                SiteContract,
+                EditContract,
+                ArgumentContract {}

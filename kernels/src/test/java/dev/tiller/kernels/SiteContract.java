@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.tiller.kernels.EditTable.Kind;
+import dev.tiller.kernels.lab.RandomEdits;
 import java.util.Arrays;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -25,48 +26,15 @@ interface SiteContract {
         return sum;
     }
 
-    /** Edits for some rows; the same for both backends but for the buffer of directions. */
+    /** Edits for some rows, of all kinds; the same for both backends but for the buffers. */
     private static EditTable[] edits(Duo duo, int rows, int d, boolean none) {
         if (none) {
             return new EditTable[] {EditTable.NONE, EditTable.NONE};
         }
-        int e = duo.pick(1, 2, 5);
-        Kind[] kinds = new Kind[e];
-        float[] directions = duo.numbers(e * d);
-        float[] low = new float[e];
-        float[] high = new float[e];
-        for (int i = 0; i < e; i++) {
-            kinds[i] = Kind.values()[duo.random.nextInt(3)];
-            low[i] = duo.random.nextFloat() - 0.5f;
-            high[i] = duo.random.nextInt(4) == 0 ? Float.POSITIVE_INFINITY : low[i] + duo.random.nextFloat();
-            if (kinds[i] != Kind.ADD) {
-                normalise(directions, i * d, d);
-            }
-        }
-        int[] start = new int[rows + 1];
-        for (int t = 0; t < rows; t++) {
-            start[t + 1] = start[t] + duo.pick(0, 0, 1, 2, 7);
-        }
-        int[] edit = duo.random.ints(start[rows], 0, e).toArray();
-        float[] coefficient = new float[start[rows]];
-        for (int i = 0; i < coefficient.length; i++) {
-            coefficient[i] = (duo.random.nextFloat() + 0.01f) * (kinds[edit[i]] == Kind.ADD ? duo.pick(-2, 2) : 1);
-        }
-        Buffer[] v = duo.buffers(e, d, directions);
-        return new EditTable[] {
-            new EditTable(kinds, v[0], low, high, start, edit, coefficient),
-            new EditTable(kinds, v[1], low, high, start, edit, coefficient)
-        };
-    }
-
-    private static void normalise(float[] v, int at, int d) {
-        double square = 0;
-        for (int i = at; i < at + d; i++) {
-            square += (double) v[i] * v[i];
-        }
-        for (int i = at; i < at + d; i++) {
-            v[i] /= (float) Math.sqrt(square);
-        }
+        RandomEdits random = new RandomEdits(duo.random, rows, d);
+        Buffer[] v = duo.buffers(random.count(), d, random.directions());
+        Buffer[] gates = duo.buffers(rows, RandomEdits.GATES, duo.numbers(rows * RandomEdits.GATES));
+        return new EditTable[] {random.table(v[0], gates[0]), random.table(v[1], gates[1])};
     }
 
     @Test
@@ -209,7 +177,7 @@ interface SiteContract {
                 Backend b = duo.b[0];
                 float[] v = duo.numbers(d);
                 float[] u = v.clone();
-                normalise(u, 0, d);
+                RandomEdits.normalise(u, 0, d);
                 double length = Math.sqrt(dot(v, v));
                 float[] x = duo.numbers(7 * d);
                 double tolerance = 8 * Duo.EPS * (length + 4) * (4 + Math.sqrt(d));
@@ -305,9 +273,9 @@ interface SiteContract {
                         row,
                         ModuleOutput.of(b.buffer(1, d, Duo.row(delta, t, d))),
                         1,
-                        only(edits, t),
+                        only(b, edits, t),
                         SiteTaps.NONE,
-                        only(after, t),
+                        only(b, after, t),
                         norm,
                         rowNormed);
                 Duo.same("row " + t + ", " + duo.name, Duo.row(Duo.read(b, x), t, d), Duo.read(b, row));
@@ -317,17 +285,21 @@ interface SiteContract {
     }
 
     /** The edits of row t as a table for that row alone. */
-    private static EditTable only(EditTable all, int t) {
+    private static EditTable only(Backend b, EditTable all, int t) {
         int from = all.rowStart()[t];
         int to = all.rowStart()[t + 1];
+        Buffer gates = b.buffer(1, RandomEdits.GATES);
         return new EditTable(
                 all.kinds(),
                 all.directions(),
+                all.direction(),
+                all.second(),
                 all.low(),
                 all.high(),
                 new int[] {0, to - from},
                 Arrays.copyOfRange(all.edit(), from, to),
-                Arrays.copyOfRange(all.coefficient(), from, to));
+                Arrays.copyOfRange(all.coefficient(), from, to),
+                gates);
     }
 
     @Test

@@ -1,5 +1,6 @@
 package dev.tiller.persona;
 
+import dev.tiller.engine.ChatPrompt;
 import dev.tiller.engine.Edit;
 import dev.tiller.engine.FinishReason;
 import dev.tiller.engine.Generation;
@@ -109,8 +110,8 @@ public final class LayerSweep {
             long seed,
             Progress progress) {
         List<GenerationRequest> requests = new ArrayList<>();
-        List<int[]> prompts = questions.stream()
-                .map(q -> model.chat(List.of(new Message("user", q))))
+        List<ChatPrompt> prompts = questions.stream()
+                .map(q -> model.chatPrompt(List.of(new Message("user", q))))
                 .toList();
         for (SteeringPlan plan : plans) {
             for (int q = 0; q < prompts.size(); q++) {

@@ -13,16 +13,18 @@ import dev.tiller.loader.TillerException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * A vector on disk: a safetensors file with one direction per block, {@code <site>.<b>} F32 [d] with b counted from 0, and
- * metadata that says what it is, where it was found and how. A file that does not say its operation, site and index base
- * is refused: those would have to be guessed.
+ * A vector on disk: a safetensors file with one direction per block, {@code <site>.<b>} F32 [d] with b counted from 0 (or
+ * [k, d]: several), and metadata that says what it is, where it was found and how. A file that does not say its operation,
+ * site and index base is refused: those would have to be guessed. The keys are listed in docs/vector-files.md.
  */
 public final class VectorFile {
     /** Version of the format; files with another one are refused. */
@@ -45,13 +47,18 @@ public final class VectorFile {
 
     private final Path path;
     private final Map<String, String> metadata;
-    private final SteeringVector steering;
+    private final VectorContent content;
+    private final String fingerprint;
     private final List<Entry> tensors;
+    private SteeringVector steering;
+    private SteeringVector incremental;
 
-    private VectorFile(Path path, Map<String, String> metadata, SteeringVector steering, List<Entry> tensors) {
+    private VectorFile(
+            Path path, Map<String, String> metadata, VectorContent content, String fingerprint, List<Entry> tensors) {
         this.path = path;
         this.metadata = metadata;
-        this.steering = steering;
+        this.content = content;
+        this.fingerprint = fingerprint;
         this.tensors = tensors;
     }
 
@@ -65,23 +72,28 @@ public final class VectorFile {
         VectorWriter.write(file, vector, model, extra);
     }
 
+    /** Writes directions with their metadata, complete or not at all. */
+    public static void write(Path file, VectorContent content) {
+        VectorWriter.write(file, content);
+    }
+
+    /** The metadata keys that bind a file to a model: {@code model}, {@code tokenizer} and {@code template}. */
+    public static Map<String, String> modelMetadata(Model model) {
+        return VectorWriter.modelMetadata(model);
+    }
+
     /** Reads and checks a file. */
     public static VectorFile read(Path file) {
         try (Safetensors open = Safetensors.open(file)) {
             Map<String, String> metadata = open.metadata();
             Site site = checkMetadata(file, metadata);
-            Map<Integer, float[]> directions = directions(file, open, site);
+            VectorContent content = content(file, open, site);
             JsonObject model = metadata.containsKey(MODEL)
                     ? Json.parseObject(metadata.get(MODEL), file + ": metadata: " + MODEL)
                     : new JsonObject();
-            checkModel(file, model, directions);
-            String name = metadata.getOrDefault(TRAIT, file.getFileName().toString());
+            checkModel(file, model, content);
             String fingerprint = Json.stringOr(model, "fingerprint", null, file + ": metadata: " + MODEL);
-            return new VectorFile(
-                    file,
-                    Map.copyOf(metadata),
-                    new SteeringVector(name, null, site, directions, fingerprint),
-                    entries(open));
+            return new VectorFile(file, Map.copyOf(metadata), content, fingerprint, entries(open));
         }
     }
 
@@ -99,9 +111,7 @@ public final class VectorFile {
                     file + ": metadata: " + VERSION_KEY + " " + version + " is not supported; expected " + VERSION);
         }
         String op = needed(file, metadata, OP);
-        if (!op.equals("add")) {
-            throw new TillerException(file + ": metadata: " + OP + " \"" + op + "\" is not supported; accepted: add");
-        }
+        VectorContent.checkOp(op, file + ": metadata");
         Site site = Site.of(needed(file, metadata, SITE), file + ": metadata: " + SITE);
         String base = needed(file, metadata, INDEX_BASE);
         if (!base.equals("0")) {
@@ -119,28 +129,60 @@ public final class VectorFile {
         return value;
     }
 
-    private static Map<Integer, float[]> directions(Path file, Safetensors open, Site site) {
+    private static VectorContent content(Path file, Safetensors open, Site site) {
         Pattern name = Pattern.compile(Pattern.quote(site.key()) + "\\.(0|[1-9]\\d{0,5})");
-        Map<Integer, float[]> out = new TreeMap<>();
+        SortedMap<Integer, float[][]> directions = new TreeMap<>();
+        Map<String, float[]> extras = new TreeMap<>();
         for (TensorView t : open.tensors().values()) {
             Matcher m = name.matcher(t.name());
             if (m.matches()) {
-                out.put(Integer.parseInt(m.group(1)), direction(t));
+                directions.put(Integer.parseInt(m.group(1)), rows(t));
             } else if (t.name().startsWith(site.key() + ".")) {
                 throw new TillerException(file + ": tensor " + t.name() + ": expected " + site.key() + ".<block>");
+            } else if (t.shape().length == 1 && t.elements() > 0 && t.dtype().isFloat()) {
+                extras.put(t.name(), t.toFloats());
             }
         }
-        if (out.isEmpty()) {
+        if (directions.isEmpty()) {
             throw new TillerException(file + ": has no tensor " + site.key() + ".<block>, only "
                     + open.tensors().keySet());
         }
-        int width = out.values().iterator().next().length;
-        out.forEach((b, v) -> {
-            if (v.length != width) {
-                throw new TillerException(file + ": tensor " + site.key() + "." + b + ": width " + v.length
-                        + ", the others have " + width);
+        int width = directions.get(directions.firstKey())[0].length;
+        extras.values().removeIf(v -> v.length != width || hasNoValue(v));
+        Map<String, String> others = new LinkedHashMap<>(open.metadata());
+        String op = others.get(OP);
+        List.of(VERSION_KEY, OP, SITE, INDEX_BASE).forEach(others::remove);
+        try {
+            return new VectorContent(op, site, directions, extras, others);
+        } catch (TillerException e) {
+            throw new TillerException(file + ": " + e.getMessage(), e);
+        }
+    }
+
+    private static boolean hasNoValue(float[] v) {
+        for (float x : v) {
+            if (!Float.isFinite(x)) {
+                return true;
             }
-        });
+        }
+        return false;
+    }
+
+    /** [k][d] values of a tensor [d] or [k, d]. */
+    static float[][] rows(TensorView t) {
+        if (t.shape().length == 1) {
+            return new float[][] {direction(t)};
+        }
+        if (t.shape().length != 2 || t.elements() == 0) {
+            throw new TillerException(
+                    "tensor " + t.describe() + ": expected one dimension, a direction, or two, directions as rows");
+        }
+        float[] all = finite(t);
+        int d = t.columns();
+        float[][] out = new float[t.rows()][];
+        for (int k = 0; k < out.length; k++) {
+            out[k] = Arrays.copyOfRange(all, k * d, (k + 1) * d);
+        }
         return out;
     }
 
@@ -149,6 +191,10 @@ public final class VectorFile {
         if (t.shape().length != 1 || t.elements() == 0) {
             throw new TillerException("tensor " + t.describe() + ": expected one dimension, a direction");
         }
+        return finite(t);
+    }
+
+    private static float[] finite(TensorView t) {
         float[] v = t.toFloats();
         for (int i = 0; i < v.length; i++) {
             if (!Float.isFinite(v[i])) {
@@ -158,18 +204,17 @@ public final class VectorFile {
         return v;
     }
 
-    private static void checkModel(Path file, JsonObject model, Map<Integer, float[]> directions) {
+    private static void checkModel(Path file, JsonObject model, VectorContent content) {
         String where = file + ": metadata: " + MODEL;
-        int width = directions.values().iterator().next().length;
-        int hidden = Json.intOr(model, "hidden_size", width, where);
-        if (hidden != width) {
-            throw new TillerException(where + ": hidden_size " + hidden + ", the tensors have width " + width);
+        int hidden = Json.intOr(model, "hidden_size", content.width(), where);
+        if (hidden != content.width()) {
+            throw new TillerException(
+                    where + ": hidden_size " + hidden + ", the tensors have width " + content.width());
         }
         int blocks = Json.intOr(model, "blocks", Integer.MAX_VALUE, where);
-        for (int b : directions.keySet()) {
-            if (b >= blocks) {
-                throw new TillerException(file + ": a tensor for block " + b + ", the model has " + blocks + " blocks");
-            }
+        if (content.directions().lastKey() >= blocks) {
+            throw new TillerException(file + ": a tensor for block "
+                    + content.directions().lastKey() + ", the model has " + blocks + " blocks");
         }
     }
 
@@ -198,25 +243,55 @@ public final class VectorFile {
         return value == null ? null : Json.parse(value, path + ": metadata: " + key);
     }
 
-    /** The directions, bound to the model they were found in. */
-    public SteeringVector steering() {
+    /** Directions, operation, site and further metadata. */
+    public VectorContent content() {
+        return content;
+    }
+
+    /** What the directions are for, e.g. "add". */
+    public String op() {
+        return content.op();
+    }
+
+    /** The trait, or the name of the file. */
+    public String name() {
+        return metadata.getOrDefault(TRAIT, path.getFileName().toString());
+    }
+
+    /** Fingerprint of the model that the directions belong to, or null if the file does not say. */
+    public String modelFingerprint() {
+        return fingerprint;
+    }
+
+    /** The directions, bound to the model they were found in; refused if a block has several. Always the same object. */
+    public synchronized SteeringVector steering() {
+        if (steering == null) {
+            steering = content.steering(name(), fingerprint);
+        }
         return steering;
     }
 
     /**
      * The differences from block to block, for steering at all of them at once: u_b = v_b - v_a with a the block before b
-     * in the file, and the first block's direction as it is.
+     * in the file, and the first block's direction as it is. Always the same object.
      */
-    public SteeringVector incremental() {
-        List<Integer> blocks = List.copyOf(steering.blocks());
-        float[][] rows = blocks.stream().map(steering.perBlock()::get).toArray(float[][]::new);
-        float[][] increments = PersonaVector.increments(rows);
-        Map<Integer, float[]> map = new TreeMap<>();
-        for (int i = 0; i < increments.length; i++) {
-            map.put(blocks.get(i), increments[i]);
+    public synchronized SteeringVector incremental() {
+        if (incremental == null) {
+            if (steering().positions() > 1) {
+                throw new TillerException(path + ": holds " + steering().positions()
+                        + " positions per block; \"incremental\" is for directions");
+            }
+            List<Integer> blocks = content.blocks();
+            float[][] rows = blocks.stream().map(steering().perBlock()::get).toArray(float[][]::new);
+            float[][] increments = PersonaVector.increments(rows);
+            Map<Integer, float[]> map = new TreeMap<>();
+            for (int i = 0; i < increments.length; i++) {
+                map.put(blocks.get(i), increments[i]);
+            }
+            incremental = new SteeringVector(name() + " (incremental)", null, content.site(), map, fingerprint)
+                    .madeFor(steering().op());
         }
-        return new SteeringVector(
-                steering.name() + " (incremental)", null, steering.site(), map, steering.modelFingerprint());
+        return incremental;
     }
 
     /** All tensors of the file. */

@@ -4,6 +4,7 @@ import dev.tiller.engine.SteeringVector;
 import dev.tiller.engine.VectorResolver;
 import dev.tiller.loader.Json;
 import dev.tiller.loader.Safetensors;
+import dev.tiller.loader.TensorView;
 import dev.tiller.loader.TillerException;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -19,10 +20,15 @@ import java.util.stream.Stream;
 /**
  * Finds the vectors that plans name: a name is {@code <name>.safetensors} in one of the directories, a file is looked up
  * as it is or, if relative, in the directories in their order. A file with a named tensor may be any safetensors file; one
- * without must be a vector file.
+ * without must be a vector file. A tensor is a direction [d] or a matrix of positions [n, d]. What was read is kept, so that using a plan often reads its files once.
  */
 public final class VectorStore implements VectorResolver {
     private static final String SUFFIX = ".safetensors";
+
+    /** Of the whole process: a plan that is parsed again gets the same vectors, and the engine knows it again. */
+    private static final VectorCache<VectorFile> FILES = new VectorCache<>();
+
+    private static final VectorCache<SteeringVector> TENSORS = new VectorCache<>();
 
     private final List<Path> directories;
 
@@ -34,18 +40,35 @@ public final class VectorStore implements VectorResolver {
                 .toList();
     }
 
+    /** The vectors are bound to their model and their operation. */
     @Override
     public SteeringVector resolve(Reference reference) {
-        if (reference.name() != null) {
-            VectorFile file = VectorFile.read(named(reference.name()));
-            return reference.incremental() ? file.incremental() : file.steering();
-        }
-        Path path = find(reference.file());
+        return find(reference);
+    }
+
+    /** The same vectors for whatever is to be done with them, in their model. */
+    public VectorResolver forAnyOperation() {
+        return reference -> find(reference).madeFor(null);
+    }
+
+    /** The same vectors, bound to nothing. */
+    public VectorResolver forced() {
+        return reference -> find(reference).unbound();
+    }
+
+    private SteeringVector find(Reference reference) {
         if (reference.tensor() != null) {
-            return tensor(path, reference.tensor());
+            Path path = find(reference.file());
+            return TENSORS.get(path, reference.tensor(), p -> tensor(p, reference.tensor()));
         }
-        VectorFile file = VectorFile.read(path);
+        VectorFile file = file(reference);
         return reference.incremental() ? file.incremental() : file.steering();
+    }
+
+    /** The vector file that a reference without a tensor means; read once and again only when it has changed. */
+    public VectorFile file(Reference reference) {
+        Path path = reference.name() != null ? named(reference.name()) : find(reference.file());
+        return FILES.get(path, "", VectorFile::read);
     }
 
     /** Names that a plan can use. */
@@ -110,9 +133,22 @@ public final class VectorStore implements VectorResolver {
 
     private static SteeringVector tensor(Path path, String tensor) {
         try (Safetensors open = Safetensors.open(path)) {
-            float[] v = VectorFile.direction(open.tensor(tensor));
+            TensorView view = open.tensor(tensor);
+            if (view.shape().length == 2 && view.shape()[0] < 2) {
+                throw new TillerException("tensor " + view.describe()
+                        + ": expected one dimension, a direction, or two of at least 2 rows, a matrix of positions");
+            }
+            float[][] rows = VectorFile.rows(view);
             String name = path.getFileName() + ":" + tensor;
-            return new SteeringVector(name, v, null, Map.of(), fingerprint(path, open.metadata()));
+            return new SteeringVector(
+                    name,
+                    VectorContent.joined(rows),
+                    null,
+                    Map.of(),
+                    fingerprint(path, open.metadata()),
+                    rows.length,
+                    null,
+                    Map.of());
         }
     }
 

@@ -20,6 +20,26 @@ final class VectorWriter {
 
     private VectorWriter() {}
 
+    static void write(Path file, VectorContent content) {
+        SafetensorsWriter writer = new SafetensorsWriter();
+        writer.metadata(VectorFile.VERSION_KEY, Integer.toString(VectorFile.VERSION));
+        writer.metadata(VectorFile.OP, content.op());
+        writer.metadata(VectorFile.SITE, content.site().key());
+        writer.metadata(VectorFile.INDEX_BASE, "0");
+        content.metadata().forEach(writer::metadata);
+        int d = content.width();
+        content.directions().forEach((block, rows) -> {
+            float[] all = new float[rows.length * d];
+            for (int k = 0; k < rows.length; k++) {
+                System.arraycopy(rows[k], 0, all, k * d, d);
+            }
+            long[] shape = rows.length == 1 ? new long[] {d} : new long[] {rows.length, d};
+            writer.add(content.site().key() + "." + block, shape, all);
+        });
+        content.extras().forEach((name, v) -> writer.add(name, new long[] {d}, v));
+        writer.write(file);
+    }
+
     static void write(Path file, PersonaVector vector, Model model, Map<String, String> extra) {
         if (!model.fingerprint().equals(vector.modelFingerprint())) {
             throw new TillerException(file + ": the vector \"" + vector.trait() + "\" was found in another model");
@@ -62,16 +82,29 @@ final class VectorWriter {
         m.put("units", "raw");
         m.put("alpha", "{\"default\":1.0}");
         m.put(VectorFile.TRAIT, vector.trait());
+        m.putAll(modelMetadata(model));
+        m.put("positions", positions().toString());
+        m.put("method", method(vector).toString());
+        m.put("statistics", statistics(vector).toString());
+        m.putAll(origin());
+        return m;
+    }
+
+    /** Which program wrote the file, and when. */
+    static Map<String, String> origin() {
+        Map<String, String> m = new LinkedHashMap<>();
+        m.put("created_by", "tiller " + ProgramVersion.number());
+        m.put("created_at", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
+        return m;
+    }
+
+    static Map<String, String> modelMetadata(Model model) {
+        Map<String, String> m = new LinkedHashMap<>();
         m.put(VectorFile.MODEL, model(model).toString());
         m.put("tokenizer", tokenizer(model));
         m.put(
                 "template",
                 model.checkpoint().chatTemplateSource().map(Hashes::sha256).orElse("none"));
-        m.put("positions", positions().toString());
-        m.put("method", method(vector).toString());
-        m.put("statistics", statistics(vector).toString());
-        m.put("created_by", "tiller");
-        m.put("created_at", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
         return m;
     }
 
@@ -120,6 +153,7 @@ final class VectorWriter {
     }
 
     private static JsonObject statistics(PersonaVector vector) {
+        JsonArray blocks = new JsonArray();
         JsonArray norm = new JsonArray();
         JsonArray residual = new JsonArray();
         JsonArray auc = new JsonArray();
@@ -127,12 +161,14 @@ final class VectorWriter {
         double[] residualNorm = vector.meanResidualNorm();
         for (int b = 0; b < vector.blocks(); b++) {
             Separation s = vector.separation().get(b + 1);
+            blocks.add(b);
             norm.add(Vectors.norm(vector.residPost(b)));
             residual.add(residualNorm[b + 1]);
             auc.add(s.auc());
             cohen.add(Double.isFinite(s.cohenD()) ? s.cohenD() : null);
         }
         JsonObject o = object("per", "block");
+        o.add("blocks", blocks);
         o.add("vector_norm", norm);
         o.add("mean_residual_norm", residual);
         o.add("auc", auc);

@@ -3,6 +3,8 @@ package dev.tiller.persona;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotSame;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -145,7 +147,7 @@ class VectorFileTest {
             assertRefused(() -> VectorFile.read(crafted(Map.of(key, ""), "resid_post.2", 4)), key);
             assertRefused(() -> VectorFile.read(crafted(Map.of(key, "7"), "resid_post.2", 4)), key);
         }
-        assertRefused(() -> VectorFile.read(crafted(Map.of("op", "ablate"), "resid_post.2", 4)), "ablate");
+        assertRefused(() -> VectorFile.read(crafted(Map.of("op", "sing"), "resid_post.2", 4)), "ablate");
         assertRefused(() -> VectorFile.read(crafted(Map.of("index_base", "1"), "resid_post.2", 4)), "index_base");
         assertRefused(() -> VectorFile.read(crafted(Map.of("site", "mlp_out"), "resid_post.2", 4)), "mlp_out.<block>");
         assertRefused(() -> VectorFile.read(crafted(Map.of(), "resid_post.2", 5)), "width 5");
@@ -200,6 +202,49 @@ class VectorFileTest {
         assertRefused(() -> store.resolve(reference(null, "a\0b", null)), "no file name");
         assertRefused(() -> store.resolve(reference(null, "m.safetensors", "m")), "one dimension");
         assertRefused(() -> store.resolve(reference(null, "m.safetensors", "v")), "v");
+    }
+
+    @Test
+    void whatWasReadIsKeptUntilTheFileChanges() {
+        written();
+        VectorStore store = new VectorStore(dir);
+        SteeringVector first = store.resolve(reference("glad", null, null));
+        assertSame(first, store.resolve(reference("glad", null, null)));
+        assertSame(first, new VectorStore(dir).resolve(reference(null, "glad.safetensors", null)));
+        SteeringVector tensor = store.resolve(reference(null, "glad.safetensors", "resid_post.1"));
+        assertSame(tensor, store.resolve(reference(null, "glad.safetensors", "resid_post.1")));
+        assertNotSame(tensor, store.resolve(reference(null, "glad.safetensors", "resid_post.2")));
+        VectorFile.write(dir.resolve("glad.safetensors"), vector, model, Map.of("seed", "other"));
+        SteeringVector again = store.resolve(reference("glad", null, null));
+        assertNotSame(first, again);
+        assertArrayEquals(first.perBlock().get(2), again.perBlock().get(2));
+    }
+
+    @Test
+    void otherOperationsAndSeveralDirections() {
+        VectorFile ablate = VectorFile.read(crafted(Map.of("op", "ablate"), "resid_post.2", 4));
+        assertEquals("ablate", ablate.op());
+        SafetensorsWriter writer = new SafetensorsWriter();
+        Map.of("format_version", "1", "op", "ablate", "site", "mlp_out", "index_base", "0")
+                .forEach(writer::metadata);
+        writer.add("mlp_out.1", new long[] {2, 3}, new float[] {1, 2, 3, 4, 5, 6});
+        Path path = dir.resolve("several.safetensors");
+        writer.write(path);
+        VectorFile several = VectorFile.read(path);
+        assertEquals(2, several.content().rank());
+        assertArrayEquals(new float[] {4, 5, 6}, several.content().directions().get(1)[1]);
+        assertRefused(several::steering, "2 directions");
+        Path copy = dir.resolve("copy.safetensors");
+        VectorFile.write(copy, several.content());
+        assertArrayEquals(
+                several.content().directions().get(1),
+                VectorFile.read(copy).content().directions().get(1));
+    }
+
+    @Test
+    void aFileOfDifferentOperationsIsNotSteeredWith() {
+        VectorFile mixed = VectorFile.read(crafted(Map.of("op", VectorContent.MIXED), "resid_post.2", 4));
+        assertRefused(mixed::steering, "different operations");
     }
 
     private static dev.tiller.engine.VectorResolver.Reference reference(String name, String file, String tensor) {

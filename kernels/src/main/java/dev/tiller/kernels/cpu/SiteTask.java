@@ -91,25 +91,8 @@ final class SiteTask implements WorkerPool.Task {
     }
 
     private void edit(float[] x, int t, EditTable table) {
-        if (table.isEmpty()) {
-            return;
-        }
-        float[] v = array(table.directions());
-        int end = table.rowStart()[t + 1];
-        for (int i = table.rowStart()[t]; i < end; i++) {
-            int e = table.edit()[i];
-            float c = table.coefficient()[i];
-            float factor = switch (table.kinds()[e]) {
-                case ADD -> c;
-                case ABLATE -> -c * RowKernels.dot(x, t * d, v, e * d, d);
-                case CLAMP -> {
-                    float p = RowKernels.dot(x, t * d, v, e * d, d);
-                    yield c * (Math.min(Math.max(p, table.low()[e]), table.high()[e]) - p);
-                }
-            };
-            if (factor != 0) {
-                RowKernels.addScaled(x, t * d, factor, v, e * d, d);
-            }
+        if (!table.isEmpty()) {
+            RowEdits.apply(x, t, d, table);
         }
     }
 

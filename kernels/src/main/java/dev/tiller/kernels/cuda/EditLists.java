@@ -2,6 +2,7 @@ package dev.tiller.kernels.cuda;
 
 import dev.tiller.kernels.Buffer;
 import dev.tiller.kernels.EditTable;
+import dev.tiller.kernels.EditTable.Kind;
 import java.util.function.ToLongFunction;
 
 /**
@@ -22,6 +23,7 @@ final class EditLists {
     private static final int LOW = 12;
     private static final int HIGH = 16;
     private static final int CODE = 20;
+    private static final int SECOND = 24;
     private static final int END = -1;
     private static final int JUMP = -2;
 
@@ -33,7 +35,7 @@ final class EditLists {
     /**
      * @param phases tables of the phases OUT, WRITE, EDIT and AFTER
      * @param width d
-     * @param address where a buffer of directions lies on the device
+     * @param address where a buffer of directions or gates lies on the device
      */
     EditLists(EditTable[] phases, int rows, int width, ToLongFunction<Buffer> address) {
         this.phases = phases;
@@ -81,28 +83,49 @@ final class EditLists {
             EditTable p = phases[phase];
             for (int i = p.isEmpty() ? 0 : p.rowStart()[t]; !p.isEmpty() && i < p.rowStart()[t + 1]; i++) {
                 if (written == INLINE - 1 && n >= INLINE) {
-                    entry(to, at, more.address() + next, 0, 0, 0, JUMP);
+                    mark(to, at, more.address() + next, JUMP);
                     to = more;
                     at = next;
                     next += (long) (n - INLINE + 2) * EDIT;
                 }
-                int e = p.edit()[i];
-                long direction = address.applyAsLong(p.directions()) + 4L * e * width;
-                int code = p.kinds()[e].ordinal() | phase << 4;
-                entry(to, at, direction, p.coefficient()[i], p.low()[e], p.high()[e], code);
+                entry(to, at, p, i, t, phase);
                 at += EDIT;
                 written++;
             }
         }
-        entry(to, at, 0, 0, 0, 0, END);
+        mark(to, at, 0, END);
         return next;
     }
 
-    private static void entry(Slot to, long at, long direction, float coefficient, float low, float high, int code) {
-        to.putLong(at, direction);
-        to.putFloat(at + COEFFICIENT, coefficient);
-        to.putFloat(at + LOW, low);
-        to.putFloat(at + HIGH, high);
+    /** Entry i of a table, which belongs to row t. */
+    private void entry(Slot to, long at, EditTable p, int i, int t, int phase) {
+        int e = p.edit()[i];
+        Kind kind = p.kinds()[e];
+        to.putLong(at, kind.hasDirection() ? direction(p, p.direction()[e]) : 0);
+        to.putFloat(at + COEFFICIENT, p.coefficient()[i]);
+        to.putFloat(at + LOW, p.low()[e]);
+        to.putFloat(at + HIGH, p.high()[e]);
+        to.putInt(at + CODE, kind.ordinal() | phase << 4);
+        to.putLong(at + SECOND, second(p, kind, e, t));
+    }
+
+    private long second(EditTable p, Kind kind, int e, int t) {
+        if (kind.hasGate()) {
+            return address.applyAsLong(p.gates()) + 4L * ((long) t * p.gates().columns() + p.second()[e]);
+        }
+        return kind == Kind.ROTATE ? direction(p, p.second()[e]) : 0;
+    }
+
+    private long direction(EditTable p, int row) {
+        return address.applyAsLong(p.directions()) + 4L * row * width;
+    }
+
+    private static void mark(Slot to, long at, long pointer, int code) {
+        to.putLong(at, pointer);
+        to.putFloat(at + COEFFICIENT, 0);
+        to.putFloat(at + LOW, 0);
+        to.putFloat(at + HIGH, 0);
         to.putInt(at + CODE, code);
+        to.putLong(at + SECOND, 0);
     }
 }

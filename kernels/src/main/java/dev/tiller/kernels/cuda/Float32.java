@@ -24,6 +24,11 @@ final class Float32 {
         }
     }
 
+    private static void require(EditTable edits) {
+        require("directions", edits.directions());
+        require("gates", edits.gates());
+    }
+
     /** All that takes part in a call of the residual site but what follows its norm. */
     static void site(Buffer x, ModuleOutput delta, EditTable edits, SiteTaps taps, EditTable after, Norm norm) {
         require("x", x);
@@ -32,13 +37,13 @@ final class Float32 {
         require("probes", taps.probes());
         require("projections", taps.projections());
         require("sums", taps.sums());
-        require("directions", edits.directions());
-        require("directions", after.directions());
+        require(edits);
+        require(after);
         if (delta != null) {
             require("delta", delta.values());
             require(delta.norm());
-            require("directions", delta.edits().directions());
-            require("directions", delta.writeEdits().directions());
+            require(delta.edits());
+            require(delta.writeEdits());
         }
     }
 }

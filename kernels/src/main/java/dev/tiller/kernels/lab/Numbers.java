@@ -24,6 +24,10 @@ final class Numbers {
         random = new SplittableRandom(seed);
     }
 
+    SplittableRandom random() {
+        return random;
+    }
+
     int pick(int... of) {
         return of[random.nextInt(of.length)];
     }

@@ -111,7 +111,7 @@ final class SiteCases {
 
         @Override
         public List<LabCase.Output> outputs() {
-            // up to 28 edits of size |v| = sqrt(d), each with a dot product over d
+            // up to 40 edits of size |v| = sqrt(d), each with a dot product over d
             double tolerance = 90 * (4 + Math.sqrt(d)) * Numbers.EPS;
             List<LabCase.Output> all = new ArrayList<>();
             all.add(Numbers.output("residual", b, x, tolerance));
@@ -136,40 +136,9 @@ final class SiteCases {
         if (n.pick(0, 1, 2) == 0) {
             return EditTable.NONE;
         }
-        int e = n.pick(1, 2, 5);
-        Kind[] kinds = new Kind[e];
-        float[] directions = n.normal(e * d);
-        float[] low = new float[e];
-        float[] high = new float[e];
-        for (int i = 0; i < e; i++) {
-            kinds[i] = Kind.values()[n.pick(0, 1, 2)];
-            low[i] = (float) n.uniform() - 0.5f;
-            high[i] = n.pick(0, 1, 2, 3) == 0 ? Float.POSITIVE_INFINITY : low[i] + (float) n.uniform();
-            if (kinds[i] != Kind.ADD) {
-                normalise(directions, i * d, d);
-            }
-        }
-        int[] start = new int[rows + 1];
-        for (int t = 0; t < rows; t++) {
-            start[t + 1] = start[t] + n.pick(0, 0, 1, 2, 7);
-        }
-        int[] edit = n.ints(start[rows], e);
-        float[] coefficient = new float[start[rows]];
-        for (int i = 0; i < coefficient.length; i++) {
-            float size = (float) n.uniform() + 0.01f;
-            coefficient[i] = size * (kinds[edit[i]] == Kind.ADD ? n.pick(-2, 2) : 1);
-        }
-        return new EditTable(kinds, b.buffer(e, d, directions), low, high, start, edit, coefficient);
-    }
-
-    private static void normalise(float[] v, int at, int d) {
-        double square = 0;
-        for (int i = at; i < at + d; i++) {
-            square += (double) v[i] * v[i];
-        }
-        for (int i = at; i < at + d; i++) {
-            v[i] /= (float) Math.sqrt(square);
-        }
+        RandomEdits random = new RandomEdits(n.random(), rows, d);
+        Buffer gates = b.buffer(rows, RandomEdits.GATES);
+        return random.table(b.buffer(random.count(), d, random.directions()), gates);
     }
 
     /** The plain case of a decoding step: add the module's output, so many additive edits a row, RMS norm. */

@@ -3,6 +3,7 @@ package dev.tiller.kernels.scalar;
 import static dev.tiller.kernels.HeapBuffer.array;
 
 import dev.tiller.kernels.EditTable;
+import dev.tiller.kernels.EditTable.Kind;
 import dev.tiller.kernels.ModuleOutput;
 import dev.tiller.kernels.Norm;
 import dev.tiller.kernels.SiteTaps;
@@ -16,22 +17,84 @@ final class ScalarSite {
         if (edits.isEmpty()) {
             return;
         }
+        boolean counts = true;
+        float kept = 0;
         for (int i = edits.rowStart()[t]; i < edits.rowStart()[t + 1]; i++) {
             int e = edits.edit()[i];
-            float c = edits.coefficient()[i];
-            float[] v = array(edits.directions());
-            float factor = switch (edits.kinds()[e]) {
-                case ADD -> c;
-                case ABLATE -> -c * dot(x, t * d, v, e * d, d);
-                case CLAMP -> {
-                    float p = dot(x, t * d, v, e * d, d);
-                    yield c * (Math.min(Math.max(p, edits.low()[e]), edits.high()[e]) - p);
-                }
-            };
-            for (int j = 0; j < d && factor != 0; j++) {
-                x[t * d + j] += factor * v[e * d + j];
+            Kind kind = edits.kinds()[e];
+            if (kind == Kind.ALWAYS || kind == Kind.WHEN) {
+                counts = kind == Kind.ALWAYS || holds(edits, e, t);
+            } else if (counts && kind == Kind.KEEP_NORM) {
+                kept = norm(x, t * d, d);
+            } else if (counts && kind == Kind.RESTORE_NORM) {
+                restore(x, t * d, d, kept);
+            } else if (counts && kind == Kind.PROBE) {
+                array(edits.gates())[gate(edits, e, t)] = project(x, t, d, edits, e);
+            } else if (counts && kind == Kind.ROTATE) {
+                rotate(x, t, d, edits, e, edits.coefficient()[i]);
+            } else if (counts) {
+                direct(x, t, d, edits, e, edits.coefficient()[i]);
             }
         }
+    }
+
+    /** ADD, ABLATE and CLAMP: a factor times the direction. */
+    private static void direct(float[] x, int t, int d, EditTable edits, int e, float c) {
+        float factor = c;
+        if (edits.kinds()[e] != Kind.ADD) {
+            float p = project(x, t, d, edits, e);
+            boolean ablate = edits.kinds()[e] == Kind.ABLATE;
+            factor *= ablate ? -p : Math.min(Math.max(p, edits.low()[e]), edits.high()[e]) - p;
+        }
+        addScaled(x, t * d, d, factor, array(edits.directions()), edits.direction()[e] * d);
+    }
+
+    private static void rotate(float[] x, int t, int d, EditTable edits, int e, float c) {
+        float[] v = array(edits.directions());
+        int first = edits.direction()[e] * d;
+        int second = edits.second()[e] * d;
+        float p = dot(x, t * d, v, first, d);
+        float q = dot(x, t * d, v, second, d);
+        double r = Math.hypot(p, q);
+        double toP = (1 - (double) c) * p + c * r * edits.low()[e];
+        double toQ = (1 - (double) c) * q + c * r * edits.high()[e];
+        double length = Math.hypot(toP, toQ);
+        if (r > 0 && length > 0) {
+            addScaled(x, t * d, d, (float) (toP / length * r - p), v, first);
+            addScaled(x, t * d, d, (float) (toQ / length * r - q), v, second);
+        }
+    }
+
+    private static void restore(float[] x, int at, int d, float norm) {
+        float now = norm(x, at, d);
+        if (now > 0 && now != norm) {
+            for (int j = at; j < at + d; j++) {
+                x[j] *= norm / now;
+            }
+        }
+    }
+
+    private static boolean holds(EditTable edits, int e, int t) {
+        float p = array(edits.gates())[gate(edits, e, t)];
+        return edits.low()[e] < p && p < edits.high()[e];
+    }
+
+    private static int gate(EditTable edits, int e, int t) {
+        return t * edits.gates().columns() + edits.second()[e];
+    }
+
+    private static float project(float[] x, int t, int d, EditTable edits, int e) {
+        return dot(x, t * d, array(edits.directions()), edits.direction()[e] * d, d);
+    }
+
+    private static void addScaled(float[] x, int at, int d, float factor, float[] v, int from) {
+        for (int j = 0; j < d && factor != 0; j++) {
+            x[at + j] += factor * v[from + j];
+        }
+    }
+
+    private static float norm(float[] x, int at, int d) {
+        return (float) Math.sqrt(dot(x, at, x, at, d));
     }
 
     /** x[t] += what the module writes. */

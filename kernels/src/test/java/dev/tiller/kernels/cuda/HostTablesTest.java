@@ -125,6 +125,45 @@ class HostTablesTest {
         }
     }
 
+    /** A turn names two directions, a probe and what waits for it the gate of their row; the rest has no direction. */
+    @Test
+    void editsNameTheirSecondOperand() {
+        try (ScalarBackend b = new ScalarBackend("shapes")) {
+            var directions = b.buffer(3, WIDTH);
+            var gates = b.buffer(4, 5);
+            EditTable edits = new EditTable(
+                    new Kind[] {Kind.ROTATE, Kind.PROBE, Kind.WHEN, Kind.KEEP_NORM},
+                    directions,
+                    new int[] {2, 1, 0, 0},
+                    new int[] {0, 3, 4, 0},
+                    new float[] {.25f, 0, 1, 0},
+                    new float[] {.75f, 0, 2, 0},
+                    new int[] {0, 0, 3, 4},
+                    new int[] {0, 1, 2, 3},
+                    new float[] {1, 1, 1, 1},
+                    gates);
+            EditTable[] phases = {EditTable.NONE, EditTable.NONE, edits, EditTable.NONE};
+            long at = 0x600000;
+            EditLists lists = new EditLists(phases, 3, WIDTH, buffer -> buffer == directions ? DIRECTIONS : at);
+            Slot table = slot(3 * 128, 0x100000);
+            lists.write(table, 3, null);
+            long[][] expected = { // direction, kind and phase, second
+                {DIRECTIONS + 2 * 4 * WIDTH, 3 | 2 << 4, DIRECTIONS},
+                {DIRECTIONS + 4 * WIDTH, 6 | 2 << 4, at + 4 * (5 + 3)},
+                {0, 7 | 2 << 4, at + 4 * (5 + 4)},
+                {0, -1, 0},
+                {0, 4 | 2 << 4, 0}
+            };
+            for (int i = 0; i < expected.length; i++) {
+                long entry = 128 + 32L * i;
+                assertEquals(expected[i][0], table.image().get(ValueLayout.JAVA_LONG, entry), "direction " + i);
+                assertEquals(expected[i][1], number(table, entry + 20), "code " + i);
+                assertEquals(expected[i][2], table.image().get(ValueLayout.JAVA_LONG, entry + 24), "second " + i);
+            }
+            assertEquals(-1, number(table, 20), "row 0 has no edits");
+        }
+    }
+
     private static int number(Slot s, long at) {
         return s.image().get(ValueLayout.JAVA_INT, at);
     }

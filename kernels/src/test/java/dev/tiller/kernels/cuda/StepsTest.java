@@ -11,6 +11,7 @@ import dev.tiller.kernels.SiteTaps;
 import dev.tiller.kernels.StepShape;
 import dev.tiller.kernels.WeightFormat;
 import dev.tiller.kernels.cuda.SmallModel.Steering;
+import dev.tiller.kernels.lab.RandomEdits;
 import java.util.Arrays;
 import java.util.Random;
 import java.util.stream.IntStream;
@@ -134,23 +135,9 @@ class StepsTest {
         if (random.nextInt(3) == 0) {
             return EditTable.NONE;
         }
-        int e = 1 + random.nextInt(3);
-        EditTable.Kind[] kinds = new EditTable.Kind[e];
-        Arrays.setAll(kinds, i -> EditTable.Kind.values()[random.nextInt(3)]);
-        int[] start = new int[5];
-        for (int t = 0; t < 4; t++) {
-            start[t + 1] = start[t] + new int[] {0, 1, 2, 9}[random.nextInt(4)];
-        }
-        int[] edit = random.ints(start[4], 0, e).toArray();
-        float[] coefficient = new float[start[4]];
-        for (int i = 0; i < coefficient.length; i++) {
-            coefficient[i] = 0.1f + random.nextFloat();
-        }
-        Buffer directions = m.b.buffer(e, SmallModel.D, floats(random, e * SmallModel.D));
-        float[] low = new float[e];
-        float[] high = new float[e];
-        Arrays.fill(high, 0.5f);
-        return new EditTable(kinds, directions, low, high, start, edit, coefficient);
+        RandomEdits edits = new RandomEdits(random, 4, SmallModel.D);
+        Buffer gates = m.b.buffer(4, RandomEdits.GATES);
+        return edits.table(m.b.buffer(edits.count(), SmallModel.D, edits.directions()), gates);
     }
 
     @Test

@@ -143,7 +143,7 @@ final class ChatCommand implements Callable<Integer> {
         }
         double coefficient = SteeringArguments.coefficient(words[2], "/steer");
         int block = words.length == 4 ? SteeringArguments.block(words[3], model, "/steer") : suggestedBlock(words[1]);
-        SteeringPlan next = SteeringArguments.add(words[1], coefficient, block, "/steer");
+        SteeringPlan next = SteeringArguments.add(words[1], coefficient, block, "/steer", steering.force());
         model.check(next);
         plan = next;
         options.note(console, "(adding " + coefficient + " times " + words[1] + " at block " + block + ")");
@@ -165,7 +165,7 @@ final class ChatCommand implements Callable<Integer> {
         Generation done;
         try {
             GenerationRequest request = new GenerationRequest(
-                    model.chat(history),
+                    model.chatPrompt(history),
                     plan,
                     sampling.resolve(config),
                     sampling.seed() + turn,

@@ -1,5 +1,6 @@
 package dev.tiller.persona.cli;
 
+import dev.tiller.engine.ChatPrompt;
 import dev.tiller.engine.Edit;
 import dev.tiller.engine.FinishReason;
 import dev.tiller.engine.Generation;
@@ -118,7 +119,7 @@ final class DemoAnswers {
     }
 
     private GenerationRequest request(String question, SteeringPlan plan, int maxTokens) {
-        int[] prompt = model.chat(List.of(new Message("user", question)));
+        ChatPrompt prompt = model.chatPrompt(List.of(new Message("user", question)));
         return new GenerationRequest(prompt, plan, SAMPLING, 0, maxTokens, false);
     }
 

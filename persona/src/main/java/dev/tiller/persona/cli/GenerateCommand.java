@@ -4,6 +4,7 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonNull;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
+import dev.tiller.engine.ChatPrompt;
 import dev.tiller.engine.Generation;
 import dev.tiller.engine.GenerationRequest;
 import dev.tiller.engine.Generator;
@@ -27,8 +28,8 @@ import picocli.CommandLine.Option;
 @Command(
         name = "generate",
         header = "Continue a text, steered or not.",
-        description =
-                "Continues a text and streams what comes; with --json one line {\"ids\", \"text\"} of the new tokens.",
+        description = "Continues a text and streams what comes; with --json one line {\"ids\", \"text\", \"steering\"}:"
+                + " the new tokens and the steering that was applied.",
         footer = {
             "",
             "Examples:",
@@ -77,13 +78,15 @@ public class GenerateCommand implements Callable<Integer> {
         try (Model model = options.load(console)) {
             SteeringPlan plan = steering.plan(model);
             GenerationConfig config = model.checkpoint().generationConfig();
+            ChatPrompt chat = prompt.chat(model);
             GenerationRequest request = new GenerationRequest(
-                    prompt.tokens(model),
+                    chat == null ? prompt.tokens(model) : chat.ids(),
                     plan,
                     sampling.resolve(config),
                     sampling.seed(),
                     sampling.maxTokens(config),
-                    ignoreEnd);
+                    ignoreEnd,
+                    chat);
             Probe probe = watch == null ? null : SteeringArguments.probe(watch, model);
             options.note(console, sampling.describe(config));
             Timeline.mark("prompt tokens known");
@@ -110,6 +113,9 @@ public class GenerateCommand implements Callable<Integer> {
                 projections.add(Float.isNaN(p[0]) ? JsonNull.INSTANCE : new JsonPrimitive(p[0]));
             }
             o.add("projections", projections);
+        }
+        if (!generation.applied().edits().isEmpty()) {
+            o.add("steering", generation.applied().toJson());
         }
         console.line(JsonLines.write(o));
     }

@@ -8,6 +8,9 @@ import dev.tiller.loader.ModelConfig;
 import dev.tiller.loader.Safetensors;
 import dev.tiller.loader.TensorView;
 import dev.tiller.loader.TillerException;
+import dev.tiller.persona.VectorFile;
+import dev.tiller.persona.vectors.ImportOptions;
+import dev.tiller.persona.vectors.VectorImport;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -26,8 +29,8 @@ import picocli.CommandLine.Parameters;
         name = "inspect",
         header = "Show and check a model, vector or safetensors file.",
         description =
-                "Shows what a model directory, a .gguf model, a vector file or any other safetensors file holds, and"
-                        + " checks it. With --json a line {\"file\", \"ok\", \"error\"} for each. Exit code 1 if any is not sound.",
+                "Shows what a model directory, a .gguf model, a vector file of ours or of another tool (.pt, .gguf, .svec) or"
+                        + " any other safetensors file holds, and checks it. With --json a line {\"file\", \"ok\", \"error\"} for each. Exit code 1 if any is not sound.",
         footer = {
             "",
             "Examples:",
@@ -77,10 +80,38 @@ final class InspectCommand implements Callable<Integer> {
         if (!Files.exists(path)) {
             throw new TillerException(path + ": no such file or directory");
         }
-        if (Files.isDirectory(path) || path.toString().endsWith(".gguf")) {
+        String name = path.toString();
+        if (Files.isDirectory(path)) {
             model(path);
+        } else if (name.endsWith(".gguf")) {
+            if (VectorImport.isControlVector(path)) {
+                foreign(path);
+            } else {
+                model(path);
+            }
+        } else if (name.endsWith(".pt") || name.endsWith(".pth") || name.endsWith(".svec")) {
+            foreign(path);
         } else {
             safetensors(path);
+        }
+    }
+
+    /** A vector of another tool: sound or not, and how to convert it. */
+    private void foreign(Path path) {
+        String holds = VectorImport.inspect(path);
+        if (json) {
+            return;
+        }
+        row("file", path + String.format(Locale.ROOT, ", %,d bytes", size(path)));
+        row("holds", holds);
+        try {
+            VectorImport imported = VectorImport.read(path, ImportOptions.from(null));
+            row("tool", imported.tool().key());
+            VectorTable.lines(path, imported.content()).stream()
+                    .skip(1)
+                    .forEach(line -> console.line(console.visible(line)));
+        } catch (TillerException e) {
+            row("as a vector", ErrorReport.line(e));
         }
     }
 
@@ -122,6 +153,9 @@ final class InspectCommand implements Callable<Integer> {
     }
 
     private void safetensors(Path path) {
+        if (VectorFile.isVectorFile(path)) {
+            VectorFile.read(path); // says what is wrong
+        }
         try (Safetensors file = Safetensors.open(path)) {
             if (json) {
                 return;

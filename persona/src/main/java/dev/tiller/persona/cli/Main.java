@@ -2,15 +2,13 @@ package dev.tiller.persona.cli;
 
 import dev.tiller.kernels.cpu.WarmUp;
 import dev.tiller.loader.Timeline;
-import java.io.IOException;
-import java.io.InputStream;
+import dev.tiller.persona.ProgramVersion;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Properties;
 import java.util.ServiceLoader;
 import java.util.Set;
 import java.util.function.Function;
@@ -102,6 +100,7 @@ public final class Main implements Runnable {
         commands.put("generate", GenerateCommand::new);
         commands.put("chat", ChatCommand::new);
         commands.put("extract", ExtractCommand::new);
+        commands.put("vector", VectorCommand::new);
         commands.put("inspect", InspectCommand::new);
         commands.put("activations", ActivationsCommand::new);
         commands.put("perplexity", PerplexityCommand::new);
@@ -195,20 +194,8 @@ public final class Main implements Runnable {
     /** Version of the program and of the Java it runs on. */
     static final class Version implements IVersionProvider {
         @Override
-        public String[] getVersion() throws IOException {
-            return new String[] {"tiller " + number() + " (Java " + Runtime.version() + ")"};
-        }
-
-        /** The version in the jar; classes that are not in a jar have none. */
-        static String number() throws IOException {
-            try (InputStream in = Main.class.getResourceAsStream("/META-INF/maven/dev.tiller/persona/pom.properties")) {
-                if (in == null) {
-                    return "development build";
-                }
-                Properties properties = new Properties();
-                properties.load(in);
-                return properties.getProperty("version");
-            }
+        public String[] getVersion() {
+            return new String[] {"tiller " + ProgramVersion.number() + " (Java " + Runtime.version() + ")"};
         }
     }
 }

@@ -3,6 +3,7 @@ package dev.tiller.persona.cli;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
+import dev.tiller.engine.ChatPrompt;
 import dev.tiller.engine.Model;
 import dev.tiller.loader.Json;
 import dev.tiller.loader.TillerException;
@@ -27,7 +28,12 @@ final class PromptArguments {
             description = "JSON list of {\"role\", \"content\"} objects, rendered by the model's chat template.")
     private Path messages;
 
-    /** Tokens of the prompt, at least one. */
+    /** The conversation, or null if the prompt is a text or tokens. */
+    ChatPrompt chat(Model model) {
+        return messages == null ? null : model.chatPrompt(messages(messages));
+    }
+
+    /** Tokens of a prompt that is no conversation, at least one. */
     int[] tokens(Model model) {
         if (ids != null) {
             return ids(ids);
@@ -38,7 +44,7 @@ final class PromptArguments {
             }
             return model.encode(prompt);
         }
-        return model.chat(messages(messages));
+        return chat(model).ids();
     }
 
     /** Parses {@code 1,2,3}. */

@@ -7,6 +7,7 @@ import dev.tiller.engine.Model;
 import dev.tiller.engine.Probe;
 import dev.tiller.engine.Site;
 import dev.tiller.engine.SteeringPlan;
+import dev.tiller.engine.VectorResolver;
 import dev.tiller.loader.TillerException;
 import dev.tiller.persona.VectorStore;
 import java.io.IOException;
@@ -33,11 +34,16 @@ final class SteeringArguments {
                             + " one in this folder; BLOCK counts from 0, or from the end if negative. May be repeated.")
     private List<String> shorthands = new ArrayList<>();
 
+    @Option(
+            names = "--force",
+            description = "Use vectors that were made for another model or another operation; their width must fit.")
+    private boolean force;
+
     /** Everything asked for, checked against the model. */
     SteeringPlan plan(Model model) {
         List<Edit> edits = new ArrayList<>();
         if (planFile != null) {
-            edits.addAll(readPlan(planFile).edits());
+            edits.addAll(readPlan(planFile, force).edits());
         }
         for (String text : shorthands) {
             Matcher m = SHORT.matcher(text);
@@ -46,7 +52,8 @@ final class SteeringArguments {
                         "--steer " + text + ": expected VECTOR:COEF@BLOCK, for example cheerful.safetensors:1.5@4");
             }
             int block = block(m.group(3), model, "--steer " + text);
-            edits.addAll(add(m.group(1), coefficient(m.group(2), "--steer " + text), block, "--steer " + text)
+            String where = "--steer " + text;
+            edits.addAll(add(m.group(1), coefficient(m.group(2), where), block, where, force)
                     .edits());
         }
         SteeringPlan plan = new SteeringPlan(edits);
@@ -62,23 +69,45 @@ final class SteeringArguments {
                     "--watch " + text + ": expected VECTOR@BLOCK, for example cheerful.safetensors@4");
         }
         int block = block(text.substring(at + 1), model, "--watch " + text);
-        SteeringPlan plan = add(text.substring(0, at), 1, block, "--watch " + text);
+        // To watch a direction is no operation, so any vector will do.
+        SteeringPlan plan = parse(
+                addition(text.substring(0, at), 1, block),
+                "--watch " + text,
+                new VectorStore(Path.of("")).forAnyOperation());
         model.check(plan);
         return new Probe(block, plan.edits().getFirst().vector().at(Site.RESID_POST, block));
     }
 
-    /** Reads a plan; its vectors are looked for beside it and in the working directory. */
-    static SteeringPlan readPlan(Path file) {
+    /**
+     * Reads a plan; its vectors are looked for beside it and in the working directory.
+     *
+     * @param force take vectors of another model or for another operation
+     */
+    static SteeringPlan readPlan(Path file, boolean force) {
         Path folder = file.toAbsolutePath().getParent();
         try {
-            return SteeringPlan.parse(Files.readString(file), file.toString(), new VectorStore(folder, Path.of("")));
+            String json = Files.readString(file);
+            return checked(json, file.toString(), new VectorStore(folder, Path.of("")), force);
         } catch (IOException e) {
             throw new TillerException("--steering " + file + ": " + ErrorReport.reason(e), e);
         }
     }
 
     /** One additive edit at the output of one block, over the answer. */
-    static SteeringPlan add(String vector, double coefficient, int block, String source) {
+    static SteeringPlan add(String vector, double coefficient, int block, String source, boolean force) {
+        return checked(addition(vector, coefficient, block), source, new VectorStore(Path.of("")), force);
+    }
+
+    /** The vectors of --force are bound neither to a model nor to an operation; those of others to both. */
+    private static SteeringPlan checked(String json, String source, VectorStore store, boolean force) {
+        return parse(json, source, force ? store.forced() : store);
+    }
+
+    private static SteeringPlan parse(String json, String source, VectorResolver vectors) {
+        return SteeringPlan.parse(json, source, vectors);
+    }
+
+    private static String addition(String vector, double coefficient, int block) {
         JsonObject edit = new JsonObject();
         edit.addProperty("op", "add");
         if (vector.endsWith(".safetensors") || vector.contains("/")) {
@@ -96,7 +125,12 @@ final class SteeringArguments {
         edits.add(edit);
         JsonObject plan = new JsonObject();
         plan.add("edits", edits);
-        return SteeringPlan.parse(plan.toString(), source, new VectorStore(Path.of("")));
+        return plan.toString();
+    }
+
+    /** True if vectors of another model or operation are to be used. */
+    boolean force() {
+        return force;
     }
 
     static double coefficient(String text, String where) {

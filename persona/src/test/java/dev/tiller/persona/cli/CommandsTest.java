@@ -37,6 +37,7 @@ class CommandsTest {
                 "chat",
                 "extract",
                 "inspect",
+                "vector",
                 "activations",
                 "perplexity",
                 "tokenize",
