@@ -101,6 +101,7 @@ public final class Main implements Runnable {
         commands.put("chat", ChatCommand::new);
         commands.put("extract", ExtractCommand::new);
         commands.put("vector", VectorCommand::new);
+        commands.put("bake", BakeCommand::new);
         commands.put("inspect", InspectCommand::new);
         commands.put("activations", ActivationsCommand::new);
         commands.put("perplexity", PerplexityCommand::new);

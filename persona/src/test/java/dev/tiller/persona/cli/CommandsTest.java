@@ -38,6 +38,7 @@ class CommandsTest {
                 "extract",
                 "inspect",
                 "vector",
+                "bake",
                 "activations",
                 "perplexity",
                 "tokenize",
