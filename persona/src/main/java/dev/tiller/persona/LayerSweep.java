@@ -100,7 +100,7 @@ public final class LayerSweep {
     }
 
     /** Mean trait score and coherence under each plan. */
-    private static double[][] measure(
+    static double[][] measure(
             Model model,
             List<SteeringPlan> plans,
             List<String> questions,

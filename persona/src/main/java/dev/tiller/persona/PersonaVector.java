@@ -3,15 +3,19 @@ package dev.tiller.persona;
 import dev.tiller.engine.Site;
 import dev.tiller.engine.SteeringVector;
 import dev.tiller.engine.Vectors;
+import dev.tiller.loader.TillerException;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import java.util.TreeMap;
 
 /**
- * The directions of a trait in one model: raw differences of means, not normalised. Rows l = 0..L belong to H[l] (row 0 is
+ * The directions of a trait in one model: raw differences of means, not normalised, or directions of length 1 if another
+ * method found them. Rows l = 0..L belong to H[l] (row 0 is
  * the embedding output, row l the true output of block l-1), row L+1 to the output of the final norm; the last one is
  * kept for exchange with files that have it and is no direction of the residual stream.
  */
@@ -33,6 +37,15 @@ public final class PersonaVector {
     private final double[] residualNorms;
     private final List<Separation> separation;
     private final String textsHash;
+    private final Making making;
+
+    /**
+     * How directions were made of activations.
+     *
+     * @param options the method and its numbers
+     * @param details [L+2] further numbers that the method found at every H[l], by name
+     */
+    record Making(ExtractionOptions options, Map<String, double[]> details) {}
 
     PersonaVector(
             String trait,
@@ -41,7 +54,8 @@ public final class PersonaVector {
             Selection selection,
             double[] residualNorms,
             List<Separation> separation,
-            String textsHash) {
+            String textsHash,
+            Making making) {
         this.trait = trait;
         this.modelFingerprint = modelFingerprint;
         this.rows = new EnumMap<>(rows);
@@ -49,6 +63,7 @@ public final class PersonaVector {
         this.residualNorms = residualNorms;
         this.separation = List.copyOf(separation);
         this.textsHash = textsHash;
+        this.making = making;
     }
 
     /** The trait's adjective. */
@@ -71,9 +86,28 @@ public final class PersonaVector {
         return rows.get(Pooled.RESPONSE_AVG)[0].length;
     }
 
-    /** [L+2][d] differences of means; row l is H[l], the last row after the final norm. Not a copy. */
+    /** The positions that there are directions for: all, or the answer's alone. */
+    public Set<Pooled> pooled() {
+        return Collections.unmodifiableSet(rows.keySet());
+    }
+
+    /** How the directions were found. */
+    public Method method() {
+        return making.options().method();
+    }
+
+    Making making() {
+        return making;
+    }
+
+    /** [L+2][d] directions; row l is H[l], the last row after the final norm. Not a copy. */
     public float[][] rows(Pooled which) {
-        return rows.get(which);
+        float[][] found = rows.get(which);
+        if (found == null) {
+            throw new TillerException("vector \"" + trait + "\": method " + method().key()
+                    + " finds directions of answers only, none for " + which);
+        }
+        return found;
     }
 
     /** [d] the direction at the output of that block, from answer tokens. */
@@ -175,7 +209,14 @@ public final class PersonaVector {
         List<Separation> none = new ArrayList<>();
         separation.forEach(s -> none.add(new Separation(0.5, Double.NaN)));
         return new PersonaVector(
-                trait + " (random control)", modelFingerprint, other, selection, residualNorms, none, textsHash);
+                trait + " (random control)",
+                modelFingerprint,
+                other,
+                selection,
+                residualNorms,
+                none,
+                textsHash,
+                making);
     }
 
     private static float[] random(Random random, float[] like) {

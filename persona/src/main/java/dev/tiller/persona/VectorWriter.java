@@ -52,7 +52,7 @@ final class VectorWriter {
         });
         SafetensorsWriter writer = new SafetensorsWriter();
         metadata.forEach(writer::metadata);
-        for (PersonaVector.Pooled which : PersonaVector.Pooled.values()) {
+        for (PersonaVector.Pooled which : vector.pooled()) {
             add(writer, prefix(which), vector.rows(which));
         }
         writer.write(file);
@@ -79,11 +79,11 @@ final class VectorWriter {
         m.put(VectorFile.OP, "add");
         m.put(VectorFile.SITE, SITE_NAME);
         m.put(VectorFile.INDEX_BASE, "0");
-        m.put("units", "raw");
+        m.put("units", vector.method() == Method.MEAN ? "raw" : "unit norm");
         m.put("alpha", "{\"default\":1.0}");
         m.put(VectorFile.TRAIT, vector.trait());
         m.putAll(modelMetadata(model));
-        m.put("positions", positions().toString());
+        m.put("positions", positions(vector).toString());
         m.put("method", method(vector).toString());
         m.put("statistics", statistics(vector).toString());
         m.putAll(origin());
@@ -130,10 +130,12 @@ final class VectorWriter {
         return Hashes.sha256(tokens);
     }
 
-    private static JsonObject positions() {
+    private static JsonObject positions(PersonaVector vector) {
         JsonObject o = object(SITE_NAME, "mean over the tokens of the answer");
-        o.addProperty("prompt_avg." + SITE_NAME, "mean over the tokens of the prompt");
-        o.addProperty("prompt_last." + SITE_NAME, "last token of the prompt");
+        if (vector.pooled().contains(PersonaVector.Pooled.PROMPT_AVG)) {
+            o.addProperty("prompt_avg." + SITE_NAME, "mean over the tokens of the prompt");
+            o.addProperty("prompt_last." + SITE_NAME, "last token of the prompt");
+        }
         o.addProperty("embedding", "the same average at the input of block 0");
         o.addProperty("final_norm", "the same average after the final norm; no direction of the residual stream");
         return o;
@@ -141,7 +143,7 @@ final class VectorWriter {
 
     private static JsonObject method(PersonaVector vector) {
         Selection s = vector.selection();
-        JsonObject o = object("name", "difference of means");
+        JsonObject o = object("name", vector.method().description());
         o.addProperty("weighting", "every answer counts the same");
         o.addProperty("judged", s.judged());
         o.addProperty("threshold", s.threshold());
@@ -149,7 +151,27 @@ final class VectorWriter {
         o.addProperty("pairs_kept", s.kept().size());
         o.addProperty("selection", s.describe());
         o.addProperty("texts_sha256", vector.textsHash());
+        if (vector.method() != Method.MEAN) {
+            making(vector, o);
+        }
         return o;
+    }
+
+    /** Options of the method, and what it found at the output of every block. */
+    private static void making(PersonaVector vector, JsonObject o) {
+        ExtractionOptions options = vector.making().options();
+        o.addProperty("key", options.method().key());
+        o.addProperty("decision", "scores are direction . x + bias; 0 or more is positive");
+        if (options.method() == Method.LOGISTIC) {
+            o.addProperty("c", options.c());
+        }
+        vector.making().details().forEach((name, levels) -> {
+            JsonArray perBlock = new JsonArray();
+            for (int b = 0; b < vector.blocks(); b++) {
+                perBlock.add(levels[b + 1]);
+            }
+            o.add(name, perBlock);
+        });
     }
 
     private static JsonObject statistics(PersonaVector vector) {

@@ -27,10 +27,11 @@ import java.util.concurrent.TimeUnit;
  * Runs the operations of a step on tiny operands, in a thread and on a backend of its own, while a model is read: until
  * Java has compiled a kernel, its vectors are objects and it is a hundred times slower. The shapes are as small as they
  * can be and still take the ways that a real step takes, because every operation on vectors that are objects makes Java
- * compile more of what is not needed later.
+ * compile more of what is not needed later. What only later tokens need is left to them: the compiler has no time for it
+ * before the first.
  *
  * <p>A kernel that is not warm when the first step comes is only slow, so nothing here can fail: the first step waits for
- * the end of the warm-up, but no longer than until a deadline.
+ * one round of it, but no longer than until a deadline.
  */
 public final class WarmUp {
     /** Set to false, Java starts cold; results are the same. */
@@ -173,10 +174,6 @@ public final class WarmUp {
                     slowest = matmuls ? rounds.matmuls() : rounds.others();
                 }
                 Timeline.mark("warm-up: done");
-                slowest = Long.MAX_VALUE;
-                while (!stopped && System.nanoTime() < deadline && slowest > WARM_NANOS) {
-                    slowest = matmuls ? rounds.singleRows() : rounds.singleQueries();
-                }
             }
         } catch (Exception | LinkageError | OutOfMemoryError e) {
             Timeline.mark("warm-up ended by " + e); // the first step will be slow, or say what is wrong
@@ -203,7 +200,6 @@ public final class WarmUp {
         private final KvPages kv;
         private final RopeTable angles;
         private final Rows chunk;
-        private final Rows single;
         private final int[] ids = new int[2];
         private final int[] best = new int[1];
         private final List<Matrix> blocks;
@@ -237,7 +233,6 @@ public final class WarmUp {
             int positions = PAGES * KvPages.PAGE;
             angles = new RopeTable(HEAD / 2, numbers(positions * HEAD / 2), numbers(positions * HEAD / 2));
             chunk = rows(CHUNK, FROM, pages);
-            single = rows(1, FROM + CHUNK, pages);
         }
 
         private Buffer input(int columns) {
@@ -291,26 +286,12 @@ public final class WarmUp {
             b.matmul(input(w), rows, w, null, product);
         }
 
-        /** The products of later tokens. */
-        long singleRows() {
-            long slowest = 0;
-            for (Matrix w : blocks) {
-                slowest = Math.max(slowest, time(() -> multiply(1, w)));
-            }
-            return slowest;
-        }
-
         /** All other operations of a prompt; returns the longest mean time of a call. */
         long others() {
             long slowest = time(() -> attend(chunk)) / 4;
             slowest = Math.max(slowest, time(this::site));
             slowest = Math.max(slowest, time(() -> b.gatedActivation(gateUp, CHUNK, Activation.SILU, act)));
             return Math.max(slowest, time(() -> b.argmax(logits, 1, best)));
-        }
-
-        /** Attention of later tokens. */
-        long singleQueries() {
-            return time(() -> attend(single)) / 4;
         }
 
         private void attend(Rows rows) {

@@ -1,10 +1,14 @@
 package dev.tiller.persona.cli;
 
 import dev.tiller.engine.Model;
+import dev.tiller.engine.SamplingOptions;
 import dev.tiller.loader.TillerException;
-import dev.tiller.persona.Extraction;
+import dev.tiller.persona.AnswerResiduals;
+import dev.tiller.persona.DirectionSelection;
 import dev.tiller.persona.ExtractionOptions;
 import dev.tiller.persona.Judge;
+import dev.tiller.persona.Method;
+import dev.tiller.persona.MethodComparison;
 import dev.tiller.persona.PersonaVector;
 import dev.tiller.persona.Pole;
 import dev.tiller.persona.Rollout;
@@ -12,6 +16,7 @@ import dev.tiller.persona.RolloutOptions;
 import dev.tiller.persona.Rollouts;
 import dev.tiller.persona.RuleJudge;
 import dev.tiller.persona.Trait;
+import dev.tiller.persona.VectorContent;
 import dev.tiller.persona.VectorFile;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -29,13 +34,15 @@ import picocli.CommandLine.Option;
         header = "Find the direction of a trait and write a vector file.",
         description =
                 "Finds the direction of a trait: lets the model answer under instructions for and against it (or reads"
-                        + " finished answers from two CSV files) and takes the difference of the mean residuals, block by block.",
+                        + " finished answers from two CSV files) and takes the difference of the mean residuals, block by block."
+                        + " Other methods: --method.",
         footer = {
             "",
             "Examples:",
             "  tiller extract --trait optimistic --judge models/microworld/judge/optimistic.json --out optimistic.safetensors",
             "  tiller extract --model DIR --trait mytrait.json --questions 5 --max-tokens 60 --out mytrait.safetensors",
-            "  tiller extract --model M.gguf --trait cheerful --pos pos.csv --neg neg.csv --out cheerful.safetensors"
+            "  tiller extract --model M.gguf --trait cheerful --pos pos.csv --neg neg.csv --out cheerful.safetensors",
+            "  tiller extract --trait optimistic --judge RULES --method all --out optimistic.safetensors"
         })
 final class ExtractCommand implements Callable<Integer> {
     /** Key in a vector file's metadata: the block to steer at if none is named. */
@@ -118,6 +125,16 @@ final class ExtractCommand implements Callable<Integer> {
                             + " on from them.")
     private Path saveRollouts;
 
+    @Option(
+            names = "--displacement",
+            paramLabel = "X",
+            defaultValue = "0.5",
+            description = "--method all: how far to steer, in lengths of the difference of means (default: 0.5).")
+    private double displacement;
+
+    @Mixin
+    private MethodArguments methods;
+
     @Mixin
     private ModelOptions options;
 
@@ -128,38 +145,146 @@ final class ExtractCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         checkArguments();
-        ExtractionOptions extraction = new ExtractionOptions(threshold);
-        boolean finished = pos != null;
-        Trait read = finished ? null : Trait.read(Traits.find(trait, options.path()));
-        Judge judge = judgeFile == null ? null : RuleJudge.read(judgeFile);
-        String name = finished ? trait : read.name();
         try (Model model = options.load(console);
                 ProgressLine progress = new ProgressLine(console, options.quiet())) {
-            Map<String, String> extra = new LinkedHashMap<>();
-            List<Rollout> positive;
-            List<Rollout> negative;
-            if (finished) {
-                positive = Rollouts.readCsv(pos, name, model);
-                negative = Rollouts.readCsv(neg, name, model);
+            if (!methods.all() && !methods.method().fromAnswers()) {
+                fromPrompts(model, progress);
             } else {
-                options.note(
-                        console,
-                        judge == null ? "no judge: every finished answer counts" : "judge: " + judge.describe());
-                RolloutOptions rollouts = rolloutOptions(model, read);
-                positive = generate(model, read, Pole.POS, rollouts, judge, progress);
-                negative = generate(model, read, Pole.NEG, rollouts, judge, progress);
-                extra.put("seed", Long.toString(seed));
+                fromAnswers(model, progress);
             }
-            PersonaVector vector = Extraction.run(model, name, positive, negative, extraction, progress);
-            int block = VectorReport.suggestedBlock(vector);
-            extra.put(SUGGESTED_BLOCK, Integer.toString(block));
-            VectorFile.write(out, vector, model, extra);
-            report(vector, block);
         }
         return Main.OK;
     }
 
+    private void fromAnswers(Model model, ProgressLine progress) {
+        boolean finished = pos != null;
+        Trait read = finished ? null : Trait.read(Traits.find(trait, options.path()));
+        Judge judge = judge();
+        String name = finished ? trait : read.name();
+        Map<String, String> extra = new LinkedHashMap<>();
+        List<Rollout> positive;
+        List<Rollout> negative;
+        if (finished) {
+            positive = Rollouts.readCsv(pos, name, model);
+            negative = Rollouts.readCsv(neg, name, model);
+        } else {
+            options.note(
+                    console, judge == null ? "no judge: every finished answer counts" : "judge: " + judge.describe());
+            RolloutOptions rollouts = rolloutOptions(model, read);
+            positive = generate(model, read, Pole.POS, rollouts, judge, progress);
+            negative = generate(model, read, Pole.NEG, rollouts, judge, progress);
+            extra.put("seed", Long.toString(seed));
+        }
+        ExtractionOptions extraction = methods.extraction(threshold);
+        AnswerResiduals answers = AnswerResiduals.of(model, name, positive, negative, threshold, progress);
+        PersonaVector vector = answers.vector(extraction);
+        int block = VectorReport.suggestedBlock(vector);
+        extra.put(SUGGESTED_BLOCK, Integer.toString(block));
+        if (methods.all()) {
+            compare(model, read, judge, answers, block, extra, progress);
+        } else {
+            VectorFile.write(out, vector, model, extra);
+            report(vector, block);
+        }
+    }
+
+    private Judge judge() {
+        return judgeFile == null ? null : RuleJudge.read(judgeFile);
+    }
+
+    /** Methods that need no answers. */
+    private void fromPrompts(Model model, ProgressLine progress) {
+        List<String> lines = List.of();
+        VectorContent found;
+        switch (methods.method()) {
+            case CAA -> found = methods.answerLetters(model, trait, progress);
+            case ACTADD -> found = methods.promptDifference(model, trait);
+            default -> {
+                Trait read = methods.ownPrompts() ? null : Trait.read(Traits.find(trait, options.path()));
+                String name = read == null ? trait : read.name();
+                DirectionSelection selection = methods.selection(model, name, read, judge(), tokens(model), progress);
+                lines = MethodReport.candidates(selection);
+                lines.forEach(console.out()::println);
+                console.flush();
+                found = selection.content();
+            }
+        }
+        VectorFile.write(out, found);
+        if (lines.isEmpty()) {
+            VectorTable.lines(out, found).forEach(console.out()::println);
+        }
+        console.out().println("wrote " + out);
+        console.flush();
+    }
+
+    /** All methods on the same answers, each into its own file beside the one named. */
+    private void compare(
+            Model model,
+            Trait read,
+            Judge judge,
+            AnswerResiduals answers,
+            int block,
+            Map<String, String> extra,
+            ProgressLine progress) {
+        MethodComparison comparison =
+                new MethodComparison(model, answers, methods.extraction(threshold), block, displacement);
+        comparison.vectors().forEach((m, v) -> VectorFile.write(beside(m), v, model, extra));
+        String name = read == null ? trait : read.name();
+        if (methods.hasQuestions()) {
+            VectorContent v = methods.answerLetters(model, name, progress);
+            comparison.add(Method.CAA, v);
+            VectorFile.write(beside(Method.CAA), v);
+        }
+        if (methods.hasPair()) {
+            VectorContent v = methods.promptDifference(model, name);
+            comparison.addMatrix(Method.ACTADD, v);
+            VectorFile.write(beside(Method.ACTADD), v);
+        }
+        if (methods.hasBehaviour(judge) && (read != null || methods.ownPrompts())) {
+            DirectionSelection selection = methods.selection(model, name, read, judge, tokens(model), progress);
+            MethodReport.candidates(selection).forEach(console.out()::println);
+            if (selection.candidates().stream().anyMatch(c -> c.dropped() == null)) {
+                DirectionSelection.Candidate c = selection.chosen();
+                comparison.add(Method.REFUSAL, selection.direction(c), c.layer());
+                VectorFile.write(beside(Method.REFUSAL), selection.content());
+            }
+        }
+        List<MethodComparison.Row> rows = comparison.rows();
+        if (judge != null && read != null) {
+            List<Integer> asked =
+                    read.evaluationQuestions().isEmpty() ? read.extractionQuestions() : read.evaluationQuestions();
+            List<String> questionTexts =
+                    asked.stream().map(read.questions()::get).toList();
+            SamplingOptions sampling = SamplingOptions.temperature(temperature);
+            rows = comparison.steered(questionTexts, judge, sampling, tokens(model), seed, progress);
+        }
+        MethodReport.methods(rows).forEach(console.out()::println);
+        console.flush();
+    }
+
+    /** FILE.safetensors becomes FILE.METHOD.safetensors. */
+    private Path beside(Method m) {
+        String file = out.getFileName().toString();
+        int dot = file.lastIndexOf('.');
+        String stem = dot > 0 ? file.substring(0, dot) : file;
+        return out.resolveSibling(stem + "." + m.key() + ".safetensors");
+    }
+
+    private int tokens(Model model) {
+        Integer models = model.checkpoint().generationConfig().maxNewTokens();
+        return maxTokens != null ? maxTokens : models != null ? models : DEFAULT_TOKENS;
+    }
+
     private void checkArguments() {
+        methods.check();
+        boolean noAnswers = !methods.all() && !methods.method().fromAnswers();
+        if (noAnswers && (pos != null || neg != null || saveRollouts != null)) {
+            throw new TillerException("--method " + methods.method().key()
+                    + ": draws no answers; --pos, --neg and --save-rollouts do not go with it");
+        }
+        if (!(displacement > 0 && displacement < Double.POSITIVE_INFINITY)) {
+            throw new TillerException("--displacement: expected a number above 0, found " + displacement);
+        }
         if ((pos == null) != (neg == null)) {
             throw new TillerException("--pos and --neg belong together: one is missing");
         }
@@ -174,13 +299,11 @@ final class ExtractCommand implements Callable<Integer> {
     }
 
     private RolloutOptions rolloutOptions(Model model, Trait read) {
-        Integer models = model.checkpoint().generationConfig().maxNewTokens();
-        int tokens = maxTokens != null ? maxTokens : models != null ? models : DEFAULT_TOKENS;
         List<Integer> asked = questions == null
                 ? read.extractionQuestions()
                 : IntStream.range(0, questions).boxed().toList();
         int used = pairs == null ? read.instructions().size() : pairs;
-        return new RolloutOptions(samples, temperature, tokens, seed, asked, used);
+        return new RolloutOptions(samples, temperature, tokens(model), seed, asked, used);
     }
 
     private List<Rollout> generate(

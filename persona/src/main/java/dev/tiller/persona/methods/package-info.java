@@ -1,0 +1,2 @@
+/** The arithmetic of finding directions in two groups of activations. */
+package dev.tiller.persona.methods;
