@@ -1,5 +1,9 @@
 package dev.tiller.kernels.cpu;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+
 /**
  * out = x w^T + bias. With few rows of x a unit is a range of panels, so that each thread reads long streams; with more a
  * unit is one panel times a block of rows, small enough for its part of x to stay in the second-level cache while the
@@ -24,10 +28,11 @@ final class MatmulTask implements WorkerPool.Task {
     private final WorkerPool pool;
     private final WorkerPool.Task prepare = this::prepare;
 
-    /** Memory of each thread: sums of an incomplete panel, and what the panels ask for. */
+    /** Memory of each thread: sums of an incomplete panel, and what the panels have for their purposes. */
     private final float[][] edge;
 
-    private final float[][] scratch;
+    private final float[][] floats;
+    private final MemorySegment[] scratch;
     private float[] prepared = new float[0];
     private PanelMatrix w;
     private Panels panels;
@@ -44,7 +49,9 @@ final class MatmulTask implements WorkerPool.Task {
     MatmulTask(WorkerPool pool) {
         this.pool = pool;
         this.edge = new float[pool.threads()][0];
-        this.scratch = new float[pool.threads()][0];
+        this.floats = new float[pool.threads()][Panels.FLOATS];
+        this.scratch = new MemorySegment[pool.threads()];
+        Arrays.setAll(scratch, i -> Arena.ofAuto().allocate(Panels.BYTES, 64));
     }
 
     void run(float[] x, int rows, PanelMatrix w, float[] bias, float[] out) {
@@ -56,13 +63,12 @@ final class MatmulTask implements WorkerPool.Task {
         this.out = out;
         for (int i = 0; i < edge.length; i++) {
             edge[i] = atLeast(BLOCK * panels.width, edge[i]);
-            scratch[i] = atLeast(panels.scratch(rows), scratch[i]);
         }
-        int floats = panels.prepared(rows);
-        if (floats > 0) {
-            prepared = atLeast(floats, prepared);
+        int needed = panels.prepared(rows);
+        if (needed > 0) {
+            prepared = atLeast(needed, prepared);
             int parts = panels.units(rows);
-            pool.run(prepare, parts, RowTasks.portion(floats / parts));
+            pool.run(prepare, parts, RowTasks.portion(needed / parts));
         }
         count = panels.count(w.rows());
         few = panels.few(rows);
@@ -88,7 +94,7 @@ final class MatmulTask implements WorkerPool.Task {
     }
 
     private void prepare(int from, int to, int worker) {
-        panels.prepare(x, rows, prepared, from, to, scratch[worker]);
+        panels.prepare(x, rows, prepared, from, to, floats[worker]);
     }
 
     @Override

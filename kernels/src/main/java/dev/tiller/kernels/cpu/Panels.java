@@ -82,10 +82,11 @@ abstract class Panels {
         throw new UnsupportedOperationException();
     }
 
-    /** Floats of scratch memory that {@link #prepare} and {@link #multiply} need in each thread. */
-    int scratch(int rows) {
-        return 0;
-    }
+    /** Floats of scratch memory that {@link #prepare} has. */
+    static final int FLOATS = 2 * WeightFormat.BLOCK;
+
+    /** Bytes of scratch memory that {@link #multiply} has, from a multiple of 64. */
+    static final long BYTES = TilesBlocks.SCRATCH;
 
     /**
      * Multiplies one panel with rows {@code first} to {@code last} of x [.., k]:
@@ -105,7 +106,7 @@ abstract class Panels {
             float[] out,
             int outAt,
             int stride,
-            float[] scratch);
+            MemorySegment scratch);
 
     /**
      * Whether with so many rows of x {@link #multiplyFew} is called instead of {@link #multiply}, except for an incomplete
@@ -128,7 +129,7 @@ abstract class Panels {
             int rows,
             float[] out,
             int stride,
-            float[] scratch) {
+            MemorySegment scratch) {
         for (int p = from; p < to; p++) {
             multiply(data, p, x, prepared, rows, 0, rows - 1, out, p * width, stride, scratch);
         }

@@ -279,7 +279,7 @@ abstract class PanelsBlocks extends Panels {
             float[] out,
             int outAt,
             int stride,
-            float[] scratch) {
+            MemorySegment scratch) {
         long at = at(panel);
         float factor = factor(data, at);
         if (rows == 1) {
@@ -301,15 +301,10 @@ abstract class PanelsBlocks extends Panels {
             float[] out,
             int outAt,
             int stride,
-            float[] scratch) {
+            MemorySegment scratch) {
         int rows = Math.min(GROUP, last - t + 1);
         int to = outAt + t * stride;
         TilesBlocks.rows8(data, at, blocks, factor, codes, x, t * floats(), rows, out, to, stride, scratch);
-    }
-
-    @Override
-    final int scratch(int rows) {
-        return rows == 1 ? 0 : Math.max(TilesBlocks.SCRATCH, 2 * BLOCK);
     }
 
     @Override
@@ -317,7 +312,7 @@ abstract class PanelsBlocks extends Panels {
         return rows == 1 || rows <= FEW && (rows - 1) % GROUP < 4;
     }
 
-    /** One row: panel by panel. More of them: panels in pairs, each of its half of the range. */
+    /** Panels in pairs, each of its half of the range. */
     @Override
     final void multiplyFew(
             MemorySegment data,
@@ -328,13 +323,7 @@ abstract class PanelsBlocks extends Panels {
             int rows,
             float[] out,
             int stride,
-            float[] scratch) {
-        if (rows == 1) {
-            for (int p = from; p < to; p++) {
-                row(data, at(p) + HEAD, factor(data, at(p)), prepared, out, p * width);
-            }
-            return;
-        }
+            MemorySegment scratch) {
         int half = (to - from) / 2;
         for (int p = from; p < from + half; p++) {
             long at0 = at(p);
@@ -343,6 +332,10 @@ abstract class PanelsBlocks extends Panels {
             float factor1 = factor(data, at1);
             int to0 = p * width;
             int to1 = to0 + half * width;
+            if (rows == 1) {
+                pair(data, at0 + HEAD, at1 + HEAD, factor0, factor1, prepared, out, to0, to1);
+                continue;
+            }
             int t = 0;
             for (; rows - t > 4; t += GROUP) {
                 rows8(data, at0 + HEAD, factor0, prepared, t, rows - 1, out, to0, stride, scratch);
@@ -377,4 +370,16 @@ abstract class PanelsBlocks extends Panels {
 
     /** The blocks of a panel times the only row of x. */
     abstract void row(MemorySegment data, long at, float factor, float[] x, float[] out, int outAt);
+
+    /** The same with two panels. */
+    abstract void pair(
+            MemorySegment data,
+            long at0,
+            long at1,
+            float factor0,
+            float factor1,
+            float[] x,
+            float[] out,
+            int outAt0,
+            int outAt1);
 }

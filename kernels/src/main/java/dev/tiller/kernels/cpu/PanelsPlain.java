@@ -52,7 +52,7 @@ abstract class PanelsPlain extends Panels {
             float[] out,
             int outAt,
             int stride,
-            float[] scratch) {
+            MemorySegment scratch) {
         for (int t = first; t <= last; ) {
             int end = Math.min(last, t + tile(last - t + 1) - 1);
             panel(data, at(panel), x, t, end, out, outAt, stride);
@@ -81,7 +81,7 @@ abstract class PanelsPlain extends Panels {
             int rows,
             float[] out,
             int stride,
-            float[] scratch) {
+            MemorySegment scratch) {
         int half = (to - from) / 2;
         for (int v = from; v < from + half; v++) {
             pair(data, v, v + half, x, rows, out, stride);

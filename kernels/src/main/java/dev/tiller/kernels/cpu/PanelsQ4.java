@@ -5,8 +5,8 @@ import static dev.tiller.kernels.cpu.Lanes.L;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Weights in codes of 4 bits with a minimum. The words of a block hold the codes of eight inputs each, the first one at the
- * bottom; first the words of rows 0 to L - 1 and L to 2 L - 1 with inputs 0 to 7, then 8 to 15, 16 to 23, 24 to 31.
+ * Weights in codes of 4 bits with a minimum. The words of a block hold eight codes each, the first one at the bottom; first
+ * the words of rows 0 to L - 1 and L to 2 L - 1 with inputs 0 4 .. 28, then 1 5 .. 29, 2 6 .. 30, 3 7 .. 31.
  */
 final class PanelsQ4 extends PanelsBlocks {
     private static final float[] FACTORS = new float[BLOCK];
@@ -16,10 +16,10 @@ final class PanelsQ4 extends PanelsBlocks {
 
     static {
         for (int i = 0; i < BLOCK; i++) {
-            FACTORS[i] = Math.scalb(1f, -4 * (i % 8));
-            BEGIN[i] = i % 8 < 7 ? 0 : 8;
-            MASKS[i] = 15 << 4 * (i % 8);
-            PLACES[i] = 2 * (i / 8);
+            FACTORS[i] = Math.scalb(1f, -4 * (i / 4));
+            BEGIN[i] = i < 28 ? 0 : 8;
+            MASKS[i] = 15 << 4 * (i / 4);
+            PLACES[i] = 2 * (i % 4);
         }
     }
 
@@ -42,7 +42,7 @@ final class PanelsQ4 extends PanelsBlocks {
             for (int v = 0; v < 4; v++) {
                 int word = 0;
                 for (int j = 0; j < 8; j++) {
-                    word |= codes[from + 8 * v + j] << 4 * j;
+                    word |= codes[from + v + 4 * j] << 4 * j;
                 }
                 words[at + v * 2 * L + r] = word ^ TOP;
             }
@@ -52,7 +52,7 @@ final class PanelsQ4 extends PanelsBlocks {
 
     @Override
     int code(MemorySegment data, long at, int r, int i) {
-        return (word(data, at + (i / 8 * 2 + r / L) * WORDS, r) ^ TOP) >>> i % 8 * 4 & 15;
+        return (word(data, at + (i % 4 * 2 + r / L) * WORDS, r) ^ TOP) >>> i / 4 * 4 & 15;
     }
 
     @Override
@@ -63,5 +63,19 @@ final class PanelsQ4 extends PanelsBlocks {
     @Override
     void row(MemorySegment data, long at, float factor, float[] x, float[] out, int outAt) {
         TilesQ4.row(data, at, blocks, factor, x, out, outAt);
+    }
+
+    @Override
+    void pair(
+            MemorySegment data,
+            long at0,
+            long at1,
+            float factor0,
+            float factor1,
+            float[] x,
+            float[] out,
+            int outAt0,
+            int outAt1) {
+        TilesQ4.row(data, at0, at1, blocks, factor0, factor1, x, out, outAt0, outAt1);
     }
 }

@@ -5,8 +5,8 @@ import static dev.tiller.kernels.cpu.Lanes.L;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Weights in codes of 8 bits. The words of a block hold the codes of four inputs each, the first one at the bottom; first
- * the words of rows 0 to L - 1 and L to 2 L - 1 with inputs 0 to 3, then 4 to 7, and so on.
+ * Weights in codes of 8 bits. The words of a block hold four codes each, the first one at the bottom; first the words of
+ * rows 0 to L - 1 and L to 2 L - 1 with inputs 0 4 8 12, then 1 5 9 13, 2 6 10 14, 3 7 11 15, and the same with 16 more.
  */
 final class PanelsQ8 extends PanelsBlocks {
     /** Codes that are not at the top of their word are kept plus 128, so that they have no sign. */
@@ -19,10 +19,10 @@ final class PanelsQ8 extends PanelsBlocks {
 
     static {
         for (int i = 0; i < BLOCK; i++) {
-            FACTORS[i] = Math.scalb(1f, -8 * (i % 4));
-            BEGIN[i] = i % 4 < 3 ? -128 : 0;
-            MASKS[i] = 255 << 8 * (i % 4);
-            PLACES[i] = 2 * (i / 4);
+            FACTORS[i] = Math.scalb(1f, -8 * (i / 4 % 4));
+            BEGIN[i] = i % 16 < 12 ? -128 : 0;
+            MASKS[i] = 255 << 8 * (i / 4 % 4);
+            PLACES[i] = 2 * (i / 16 * 4 + i % 4);
         }
     }
 
@@ -40,8 +40,9 @@ final class PanelsQ8 extends PanelsBlocks {
         for (int r = 0; r < width; r++) {
             int from = r * padded() + b * BLOCK;
             for (int v = 0; v < 8; v++) {
-                int i = from + 4 * v;
-                int word = codes[i] & 255 | (codes[i + 1] & 255) << 8 | (codes[i + 2] & 255) << 16 | codes[i + 3] << 24;
+                int i = from + v / 4 * 16 + v % 4;
+                int word =
+                        codes[i] & 255 | (codes[i + 4] & 255) << 8 | (codes[i + 8] & 255) << 16 | codes[i + 12] << 24;
                 words[at + v * 2 * L + r] = word ^ SIGNS;
             }
         }
@@ -49,8 +50,9 @@ final class PanelsQ8 extends PanelsBlocks {
 
     @Override
     int code(MemorySegment data, long at, int r, int i) {
-        int word = word(data, at + (i / 4 * 2 + r / L) * WORDS, r) ^ SIGNS;
-        return (byte) (word >> i % 4 * 8);
+        int v = i / 16 * 4 + i % 4;
+        int word = word(data, at + (2 * v + r / L) * WORDS, r) ^ SIGNS;
+        return (byte) (word >> i / 4 % 4 * 8);
     }
 
     @Override
@@ -61,5 +63,19 @@ final class PanelsQ8 extends PanelsBlocks {
     @Override
     void row(MemorySegment data, long at, float factor, float[] x, float[] out, int outAt) {
         TilesQ8.row(data, at, blocks, factor, x, out, outAt);
+    }
+
+    @Override
+    void pair(
+            MemorySegment data,
+            long at0,
+            long at1,
+            float factor0,
+            float factor1,
+            float[] x,
+            float[] out,
+            int outAt0,
+            int outAt1) {
+        TilesQ8.row(data, at0, at1, blocks, factor0, factor1, x, out, outAt0, outAt1);
     }
 }

@@ -7,7 +7,6 @@ import static dev.tiller.kernels.cpu.Lanes.LE;
 import static dev.tiller.kernels.cpu.PanelsBlocks.WORDS;
 
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
@@ -23,14 +22,18 @@ import jdk.incubator.vector.VectorOperators;
  *
  * <p>Parameters: the blocks of a panel from byte {@code at} of {@code w}, {@code codes} says what they are like; rows of x
  * as {@link PanelsBlocks#prepare} leaves them from {@code xAt} on, in groups of {@link #GROUP}; sums go to
- * {@code out[outAt + row * stride ..]}, of the first {@code rows} rows only. {@code sums} has {@link #SCRATCH} floats.
+ * {@code out[outAt + row * stride ..]}, of the first {@code rows} rows only. {@code sums} is {@link #SCRATCH} bytes
+ * from a multiple of 64, for a vector that lies in two cache lines takes twice as long.
  */
 final class TilesBlocks {
     /** Rows of x that lie beside each other for every input. */
     static final int GROUP = 8;
 
-    /** Floats of memory that a tile needs: the sums of a block and those of all blocks so far. */
-    static final int SCRATCH = 4 * GROUP * L;
+    /** Bytes of the sums of a block. */
+    private static final long SUMS = 2 * GROUP * WORDS;
+
+    /** Bytes of memory that a tile needs: the sums of a block, then those of all blocks so far. */
+    static final long SCRATCH = 2 * SUMS;
 
     private TilesBlocks() {}
 
@@ -58,10 +61,13 @@ final class TilesBlocks {
             float[] out,
             int outAt,
             int stride,
-            float[] sums) {
+            MemorySegment sums) {
         int[] masks = codes.masks;
         int[] places = codes.places;
-        Arrays.fill(sums, 16 * L, 32 * L, 0);
+        FloatVector zero = FloatVector.zero(F);
+        for (long i = SUMS; i < SCRATCH; i += WORDS) {
+            zero.intoMemorySegment(sums, i, LE);
+        }
         for (int b = 0; b < blocks; b++) {
             long block = at + b * codes.step;
             int k = xAt + 256 * b;
@@ -115,26 +121,26 @@ final class TilesBlocks {
                 l7 = l.fma(x7, l7);
                 h7 = h.fma(x7, h7);
             }
-            l0.intoArray(sums, 0);
-            h0.intoArray(sums, L);
-            l1.intoArray(sums, 2 * L);
-            h1.intoArray(sums, 3 * L);
-            l2.intoArray(sums, 4 * L);
-            h2.intoArray(sums, 5 * L);
-            l3.intoArray(sums, 6 * L);
-            h3.intoArray(sums, 7 * L);
-            l4.intoArray(sums, 8 * L);
-            h4.intoArray(sums, 9 * L);
-            l5.intoArray(sums, 10 * L);
-            h5.intoArray(sums, 11 * L);
-            l6.intoArray(sums, 12 * L);
-            h6.intoArray(sums, 13 * L);
-            l7.intoArray(sums, 14 * L);
-            h7.intoArray(sums, 15 * L);
+            l0.intoMemorySegment(sums, 0, LE);
+            h0.intoMemorySegment(sums, WORDS, LE);
+            l1.intoMemorySegment(sums, 2 * WORDS, LE);
+            h1.intoMemorySegment(sums, 3 * WORDS, LE);
+            l2.intoMemorySegment(sums, 4 * WORDS, LE);
+            h2.intoMemorySegment(sums, 5 * WORDS, LE);
+            l3.intoMemorySegment(sums, 6 * WORDS, LE);
+            h3.intoMemorySegment(sums, 7 * WORDS, LE);
+            l4.intoMemorySegment(sums, 8 * WORDS, LE);
+            h4.intoMemorySegment(sums, 9 * WORDS, LE);
+            l5.intoMemorySegment(sums, 10 * WORDS, LE);
+            h5.intoMemorySegment(sums, 11 * WORDS, LE);
+            l6.intoMemorySegment(sums, 12 * WORDS, LE);
+            h6.intoMemorySegment(sums, 13 * WORDS, LE);
+            l7.intoMemorySegment(sums, 14 * WORDS, LE);
+            h7.intoMemorySegment(sums, 15 * WORDS, LE);
             join(w, block + codes.scales, factor, codes.minima, x, begin + 8 * blocks, 8, sums, 0);
         }
         for (int r = 0; r < rows; r++) {
-            System.arraycopy(sums, (16 + 2 * r) * L, out, outAt + r * stride, 2 * L);
+            copy(sums, SUMS + 2 * r * WORDS, out, outAt + r * stride);
         }
     }
 
@@ -154,10 +160,13 @@ final class TilesBlocks {
             int outAt0,
             int outAt1,
             int stride,
-            float[] sums) {
+            MemorySegment sums) {
         int[] masks = codes.masks;
         int[] places = codes.places;
-        Arrays.fill(sums, 16 * L, 32 * L, 0);
+        FloatVector zero = FloatVector.zero(F);
+        for (long i = SUMS; i < SCRATCH; i += WORDS) {
+            zero.intoMemorySegment(sums, i, LE);
+        }
         for (int b = 0; b < blocks; b++) {
             long block0 = at0 + b * codes.step;
             long block1 = at1 + b * codes.step;
@@ -214,28 +223,28 @@ final class TilesBlocks {
                 m3 = m.fma(x3, m3);
                 n3 = n.fma(x3, n3);
             }
-            l0.intoArray(sums, 0);
-            h0.intoArray(sums, L);
-            l1.intoArray(sums, 2 * L);
-            h1.intoArray(sums, 3 * L);
-            l2.intoArray(sums, 4 * L);
-            h2.intoArray(sums, 5 * L);
-            l3.intoArray(sums, 6 * L);
-            h3.intoArray(sums, 7 * L);
-            m0.intoArray(sums, 8 * L);
-            n0.intoArray(sums, 9 * L);
-            m1.intoArray(sums, 10 * L);
-            n1.intoArray(sums, 11 * L);
-            m2.intoArray(sums, 12 * L);
-            n2.intoArray(sums, 13 * L);
-            m3.intoArray(sums, 14 * L);
-            n3.intoArray(sums, 15 * L);
+            l0.intoMemorySegment(sums, 0, LE);
+            h0.intoMemorySegment(sums, WORDS, LE);
+            l1.intoMemorySegment(sums, 2 * WORDS, LE);
+            h1.intoMemorySegment(sums, 3 * WORDS, LE);
+            l2.intoMemorySegment(sums, 4 * WORDS, LE);
+            h2.intoMemorySegment(sums, 5 * WORDS, LE);
+            l3.intoMemorySegment(sums, 6 * WORDS, LE);
+            h3.intoMemorySegment(sums, 7 * WORDS, LE);
+            m0.intoMemorySegment(sums, 8 * WORDS, LE);
+            n0.intoMemorySegment(sums, 9 * WORDS, LE);
+            m1.intoMemorySegment(sums, 10 * WORDS, LE);
+            n1.intoMemorySegment(sums, 11 * WORDS, LE);
+            m2.intoMemorySegment(sums, 12 * WORDS, LE);
+            n2.intoMemorySegment(sums, 13 * WORDS, LE);
+            m3.intoMemorySegment(sums, 14 * WORDS, LE);
+            n3.intoMemorySegment(sums, 15 * WORDS, LE);
             join(w, block0 + codes.scales, factor0, codes.minima, x, begin + 8 * blocks, 4, sums, 0);
-            join(w, block1 + codes.scales, factor1, codes.minima, x, begin + 8 * blocks, 4, sums, 8 * L);
+            join(w, block1 + codes.scales, factor1, codes.minima, x, begin + 8 * blocks, 4, sums, 8 * WORDS);
         }
         for (int r = 0; r < rows; r++) {
-            System.arraycopy(sums, (16 + 2 * r) * L, out, outAt0 + r * stride, 2 * L);
-            System.arraycopy(sums, (24 + 2 * r) * L, out, outAt1 + r * stride, 2 * L);
+            copy(sums, SUMS + 2 * r * WORDS, out, outAt0 + r * stride);
+            copy(sums, SUMS + (8 + 2 * r) * WORDS, out, outAt1 + r * stride);
         }
     }
 
@@ -243,7 +252,7 @@ final class TilesBlocks {
      * Adds the sums of a block, times its scales at byte {@code at}, to those of the blocks before; then the minima
      * times the sums of the inputs, {@code x[inputs ..]}.
      *
-     * @param sums from {@code from} on: the block's, [rows, 2 L]; and 16 L further on those of all blocks
+     * @param sums from byte {@code from} on: the block's, [rows, 2 L]; and {@link #SUMS} further on those of all blocks
      */
     private static void join(
             MemorySegment w,
@@ -253,8 +262,8 @@ final class TilesBlocks {
             float[] x,
             int inputs,
             int rows,
-            float[] sums,
-            int from) {
+            MemorySegment sums,
+            long from) {
         IntVector fields = IntVector.broadcast(I, 0x8fffe000);
         FloatVector unit = FloatVector.broadcast(F, factor);
         IntVector scales = IntVector.fromMemorySegment(I, w, at, LE);
@@ -269,12 +278,14 @@ final class TilesBlocks {
                 .mul(unit);
         if (!minima) {
             for (int r = 0; r < rows; r++) {
-                int l = from + 2 * L * r;
-                int h = l + L;
-                scaleL.fma(FloatVector.fromArray(F, sums, l), FloatVector.fromArray(F, sums, l + 16 * L))
-                        .intoArray(sums, l + 16 * L);
-                scaleH.fma(FloatVector.fromArray(F, sums, h), FloatVector.fromArray(F, sums, h + 16 * L))
-                        .intoArray(sums, h + 16 * L);
+                long l = from + 2 * r * WORDS;
+                long h = l + WORDS;
+                FloatVector blockL = FloatVector.fromMemorySegment(F, sums, l, LE);
+                FloatVector blockH = FloatVector.fromMemorySegment(F, sums, h, LE);
+                FloatVector sumL = FloatVector.fromMemorySegment(F, sums, l + SUMS, LE);
+                FloatVector sumH = FloatVector.fromMemorySegment(F, sums, h + SUMS, LE);
+                scaleL.fma(blockL, sumL).intoMemorySegment(sums, l + SUMS, LE);
+                scaleH.fma(blockH, sumH).intoMemorySegment(sums, h + SUMS, LE);
             }
             return;
         }
@@ -289,15 +300,20 @@ final class TilesBlocks {
                 .reinterpretAsFloats()
                 .mul(unit);
         for (int r = 0; r < rows; r++) {
-            int l = from + 2 * L * r;
-            int h = l + L;
+            long l = from + 2 * r * WORDS;
+            long h = l + WORDS;
+            FloatVector blockL = FloatVector.fromMemorySegment(F, sums, l, LE);
+            FloatVector blockH = FloatVector.fromMemorySegment(F, sums, h, LE);
+            FloatVector sumL = FloatVector.fromMemorySegment(F, sums, l + SUMS, LE);
+            FloatVector sumH = FloatVector.fromMemorySegment(F, sums, h + SUMS, LE);
             FloatVector input = FloatVector.broadcast(F, x[inputs + r]);
-            FloatVector sumL =
-                    scaleL.fma(FloatVector.fromArray(F, sums, l), FloatVector.fromArray(F, sums, l + 16 * L));
-            FloatVector sumH =
-                    scaleH.fma(FloatVector.fromArray(F, sums, h), FloatVector.fromArray(F, sums, h + 16 * L));
-            minimumL.fma(input, sumL).intoArray(sums, l + 16 * L);
-            minimumH.fma(input, sumH).intoArray(sums, h + 16 * L);
+            minimumL.fma(input, scaleL.fma(blockL, sumL)).intoMemorySegment(sums, l + SUMS, LE);
+            minimumH.fma(input, scaleH.fma(blockH, sumH)).intoMemorySegment(sums, h + SUMS, LE);
         }
+    }
+
+    private static void copy(MemorySegment sums, long from, float[] out, int at) {
+        FloatVector.fromMemorySegment(F, sums, from, LE).intoArray(out, at);
+        FloatVector.fromMemorySegment(F, sums, from + WORDS, LE).intoArray(out, at + L);
     }
 }
