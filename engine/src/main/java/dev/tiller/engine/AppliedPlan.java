@@ -56,6 +56,13 @@ public record AppliedPlan(List<AppliedEdit> edits) {
         return new AppliedPlan(out);
     }
 
+    /** A compiled plan with its numbers, before any text: nothing is measured and every condition may yet hold. */
+    static AppliedPlan of(CompiledPlan plan) {
+        return new AppliedPlan(plan.resolved().stream()
+                .map(r -> new AppliedEdit(r.edit(), r.blocks(), r.coefficients(), Double.NaN, true))
+                .toList());
+    }
+
     /** The JSON form: a list of edits with the keys of plans; {@code null} stands for numbers without a bound. */
     public JsonObject toJson() {
         JsonArray list = new JsonArray();

@@ -42,7 +42,7 @@ public record Calibration(double residualNorm, double mean, double sd, SortedMap
      * @param kl nats; the sign is that of the coefficient
      * @param what begins the message where the divergence is outside the measured range
      */
-    double coefficient(double kl, String what) {
+    public double coefficient(double kl, String what) {
         double low = 0;
         double atLow = 0;
         for (Map.Entry<Double, Double> e : side(kl).entrySet()) {

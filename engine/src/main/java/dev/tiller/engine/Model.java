@@ -366,6 +366,11 @@ public final class Model implements AutoCloseable {
         compile(plan);
     }
 
+    /** A plan with its numbers for this model: blocks, and coefficients of the stored vectors. */
+    public AppliedPlan resolve(SteeringPlan plan) {
+        return AppliedPlan.of(compile(plan));
+    }
+
     CompiledPlan compile(SteeringPlan plan) {
         return compiled.computeIfAbsent(
                 plan,

@@ -5,6 +5,7 @@ import com.google.gson.JsonObject;
 import dev.tiller.engine.Model;
 import dev.tiller.engine.ModelSpec;
 import dev.tiller.engine.Vectors;
+import dev.tiller.loader.Safetensors;
 import dev.tiller.loader.SafetensorsWriter;
 import dev.tiller.loader.TillerException;
 import java.nio.file.Path;
@@ -13,6 +14,7 @@ import java.time.temporal.ChronoUnit;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.TreeMap;
 
 /** Lays out a persona vector as a vector file. */
 final class VectorWriter {
@@ -38,6 +40,18 @@ final class VectorWriter {
         });
         content.extras().forEach((name, v) -> writer.add(name, new long[] {d}, v));
         writer.write(file);
+    }
+
+    /** Copies a file with some metadata changed or added; everything else stays as it is, bit for bit. */
+    static void rewrite(Path in, Path out, Map<String, String> changes) {
+        try (Safetensors open = Safetensors.open(in)) {
+            SafetensorsWriter writer = new SafetensorsWriter();
+            Map<String, String> metadata = new LinkedHashMap<>(open.metadata());
+            metadata.putAll(new TreeMap<>(changes));
+            metadata.forEach(writer::metadata);
+            open.tensors().values().forEach(writer::add);
+            writer.write(out);
+        }
     }
 
     static void write(Path file, PersonaVector vector, Model model, Map<String, String> extra) {

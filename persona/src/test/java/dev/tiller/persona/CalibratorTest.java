@@ -1,39 +1,43 @@
 package dev.tiller.persona;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.tiller.engine.Amount;
+import com.google.gson.JsonObject;
 import dev.tiller.engine.Calibration;
-import dev.tiller.engine.Divergence;
-import dev.tiller.engine.Edit;
-import dev.tiller.engine.LoadOptions;
 import dev.tiller.engine.Model;
+import dev.tiller.engine.Site;
 import dev.tiller.engine.SteeringPlan;
 import dev.tiller.engine.SteeringVector;
+import dev.tiller.engine.TokenizedText;
 import dev.tiller.engine.Vectors;
-import dev.tiller.loader.SharedFiles;
 import dev.tiller.loader.TillerException;
-import dev.tiller.loader.template.Message;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.SplittableRandom;
+import java.util.Random;
 import java.util.TreeMap;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class CalibratorTest {
+    private static final List<String> PROMPTS = List.of(
+            "How will my plan go?", "Will the boat be ready?", "What are the chances for the speech on Saturday?");
+    private static final int TOKENS = 24;
+
     private static Model model;
-    private static List<int[]> prompts;
+
+    @TempDir
+    private Path folder;
 
     @BeforeAll
     static void load() {
-        model = Model.load(SharedFiles.repository("models/microworld"), LoadOptions.DEFAULT.withBackend("simd"));
-        prompts = List.of("Will my plan work?", "How do you see my new garden?", "Tell me about goats.").stream()
-                .map(q -> model.chat(List.of(new Message("user", q))))
-                .toList();
+        model = Microworld.load();
     }
 
     @AfterAll
@@ -41,119 +45,126 @@ class CalibratorTest {
         model.close();
     }
 
-    private static SteeringVector random(long seed) {
-        SplittableRandom r = new SplittableRandom(seed);
-        float[] v = new float[model.spec().width()];
-        for (int i = 0; i < v.length; i++) {
-            v[i] = (float) r.nextGaussian();
-        }
-        return SteeringVector.uniform("random " + seed, v);
-    }
-
-    /** Adding what the unit says moves the projection by so many of the standard deviations that are measured plainly. */
-    @Test
-    void normsAndDeviationsAreThoseOfTheTokens() {
-        for (long seed = 1; seed <= 3; seed++) {
-            SteeringVector v = random(seed);
-            float[] u = Vectors.unit(v.uniform(), "v");
-            Calibration c = new Calibrator(model, v, prompts)
-                    .measure(List.of(2, 5), List.of(), (what, done, total) -> {})
-                    .get(5);
-            double n = 0;
-            double norm = 0;
-            double sum = 0;
-            double squares = 0;
-            int d = u.length;
-            for (int[] ids : prompts) {
-                float[] rows =
-                        model.residuals(ids, ids.length, SteeringPlan.NONE).residPost()[5];
-                for (int t = 1; t < ids.length; t++) {
-                    float[] h = java.util.Arrays.copyOfRange(rows, t * d, (t + 1) * d);
-                    double p = Vectors.dot(h, u);
-                    n++;
-                    norm += Vectors.norm(h);
-                    sum += p;
-                    squares += p * p;
-                }
+    /** A vector file with random directions at some blocks, bound to the model. */
+    static Path vectorFile(Path file, Model model, long seed, String op, Site site, int... blocks) {
+        Random random = new Random(seed);
+        TreeMap<Integer, float[][]> directions = new TreeMap<>();
+        for (int b : blocks) {
+            float[] v = new float[model.spec().width()];
+            for (int i = 0; i < v.length; i++) {
+                v[i] = (float) random.nextGaussian() / 4;
             }
-            assertEquals(norm / n, c.residualNorm(), 1e-6 * c.residualNorm());
-            assertEquals(sum / n, c.mean(), 1e-6 * c.residualNorm());
-            assertEquals(Math.sqrt((squares - sum * sum / n) / (n - 1)), c.sd(), 1e-6 * c.residualNorm());
-            assertTrue(c.coefficients().isEmpty());
+            directions.put(b, new float[][] {v});
         }
+        Map<String, String> metadata = new LinkedHashMap<>(VectorFile.modelMetadata(model));
+        metadata.put("trait", "noise");
+        VectorFile.write(file, new VectorContent(op, site, directions, Map.of(), metadata));
+        return file;
     }
 
-    /** A coefficient that was asked for by divergence has it, at the measured points and between them. */
+    private static Calibrator.Options options(List<Integer> blocks, double... targets) {
+        return new Calibrator.Options(
+                blocks, java.util.Arrays.stream(targets).boxed().toList(), TOKENS);
+    }
+
+    private float coefficient(Path file, String unit, double value, int block) {
+        String json = "{\"edits\": [{\"op\": \"add\", \"vector\": {\"file\": \"" + file.getFileName()
+                + "\"}, \"blocks\": [" + block + "], \"coefficient\": {\"" + unit + "\": " + value + "}}]}";
+        SteeringPlan plan = SteeringPlan.parse(json, "test", new VectorStore(folder));
+        return model.resolve(plan).edits().getFirst().coefficients().getFirst();
+    }
+
     @Test
-    void coefficientsHaveTheDivergenceThatWasAskedFor() {
-        for (long seed = 1; seed <= 2; seed++) {
-            SteeringVector v = random(seed);
-            Map<Integer, Calibration> measured = new Calibrator(model, v, prompts)
-                    .measure(List.of(3), List.of(0.1, 0.25, 0.5), (what, done, total) -> {});
-            Calibration c = measured.get(3);
-            assertTrue(c.coefficients().size() >= 4, c.toString());
-            SteeringVector known = v.with(Calibrations.read(
-                    Map.of(Calibrations.KEY, Calibrations.write(measured)), List.of(3), "stored and read again"));
-            assertEquals(measured, known.calibration());
-            for (double kl : c.coefficients().keySet()) {
-                assertEquals(Math.abs(kl), mean(known, (float) kl), 0.03 * Math.abs(kl), "seed " + seed + ", " + kl);
+    void unitsMeanWhatTheySay() {
+        List<TokenizedText> texts = Calibrator.answered(model, PROMPTS, TOKENS, Progress.NONE);
+        for (long seed : new long[] {1, 2}) {
+            Path file =
+                    vectorFile(folder.resolve("v" + seed + ".safetensors"), model, seed, "add", Site.RESID_POST, 2, 4);
+            VectorFile before = VectorFile.read(file);
+            SteeringVector vector = before.steering();
+            Calibrator.Result r = Calibrator.run(model, vector, PROMPTS, options(List.of(4), 0.5, 0.05), Progress.NONE);
+            assertEquals(Map.of(), r.missed());
+            assertEquals(PROMPTS.size(), r.prompts());
+            JsonObject method = CalibrationRecord.method(model, PROMPTS, TOKENS, r.positions());
+            CalibrationRecord.write(before, file, r.calibration(), method);
+            for (int block : new int[] {2, 4}) {
+                double length = Vectors.norm(vector.at(Site.RESID_POST, block));
+                Calibration c = r.calibration().get(block);
+                assertEquals(c.sd(), coefficient(file, "sd", 1, block) * length, 1e-6 * c.sd());
+                assertEquals(
+                        -0.3 * c.residualNorm(),
+                        coefficient(file, "norm", -0.3, block) * length,
+                        1e-5 * c.residualNorm());
             }
-            assertEquals(0.35, mean(known, 0.35f), 0.1, "seed " + seed);
+            for (double kl : new double[] {0.5, 0.05, -0.5, -0.05}) {
+                float c = coefficient(file, "kl", kl, 4);
+                assertEquals(Math.signum(kl), Math.signum(c));
+                double found = Calibrator.meanDivergence(
+                        model,
+                        texts,
+                        List.of(SteeringPlan.of(dev.tiller.engine.Edit.add(vector, c, 4))),
+                        "",
+                        Progress.NONE)[0];
+                assertEquals(Math.abs(kl), found, 0.05 * Math.abs(kl), "seed " + seed + ", kl " + kl);
+            }
+            TillerException none = assertThrows(TillerException.class, () -> coefficient(file, "kl", 0.5, 2));
+            assertTrue(none.getMessage().contains("tiller calibrate"), none.getMessage());
         }
-    }
-
-    private static double mean(SteeringVector v, float kl) {
-        Edit edit =
-                Edit.add(v, 1, 3).with().amount(new Amount(kl, Amount.Unit.KL)).build();
-        double sum = 0;
-        for (int[] p : prompts) {
-            sum += new Divergence(model).of(p, List.of(SteeringPlan.of(edit)))[0];
-        }
-        return sum / prompts.size();
     }
 
     @Test
-    void divergenceIsThatOfTheDistributions() {
-        int[] p = prompts.getFirst();
-        SteeringPlan plan = SteeringPlan.of(Edit.add(random(4), 0.3f, 2));
-        double[] found = new Divergence(model)
-                .of(
-                        p,
-                        List.of(
-                                SteeringPlan.NONE,
-                                plan,
-                                SteeringPlan.of(Edit.add(random(4), 0.3f, 2).over(dev.tiller.engine.Span.ALL))));
-        assertEquals(0, found[0]);
-        assertEquals(divergence(p, plan), found[1], 1e-6);
+    void onlyTheMetadataChanges() {
+        Path file = vectorFile(folder.resolve("keep.safetensors"), model, 3, "add", Site.RESID_PRE, 1, 5);
+        Path out = folder.resolve("other.safetensors");
+        VectorFile before = VectorFile.read(file);
+        JsonObject method = null;
+        for (int block : new int[] {1, 5}) {
+            Calibrator.Result r =
+                    Calibrator.run(model, before.steering(), PROMPTS, options(List.of(block), 0.1), Progress.NONE);
+            method = CalibrationRecord.method(model, PROMPTS, TOKENS, r.positions());
+            CalibrationRecord.write(block == 1 ? before : VectorFile.read(out), out, r.calibration(), method);
+        }
+        VectorFile after = VectorFile.read(out);
+        for (int block : new int[] {1, 5}) {
+            assertArrayEquals(before.content().at(block), after.content().at(block));
+            // the second run keeps what the first one measured in the same way
+            assertTrue(after.steering().calibration().get(block).coefficients().size() > 2);
+        }
+        Map<String, String> rest = new LinkedHashMap<>(after.metadata());
+        rest.remove(Calibrations.KEY);
+        rest.remove(CalibrationRecord.METHOD);
+        assertEquals(before.metadata(), rest);
+        // measured in another way, they are not mixed
+        Calibrator.Result r = Calibrator.run(
+                model, before.steering(), PROMPTS.subList(0, 1), options(List.of(1), 0.1), Progress.NONE);
+        CalibrationRecord.write(
+                after,
+                out,
+                r.calibration(),
+                CalibrationRecord.method(model, PROMPTS.subList(0, 1), TOKENS, r.positions()));
         assertEquals(
-                divergence(p, SteeringPlan.of(Edit.add(random(4), 0.3f, 2).over(dev.tiller.engine.Span.ALL))),
-                found[2],
-                1e-6);
+                0,
+                VectorFile.read(out)
+                        .steering()
+                        .calibration()
+                        .get(5)
+                        .coefficients()
+                        .size());
     }
 
-    private static double divergence(int[] p, SteeringPlan plan) {
-        double[] a = probabilities(p, plan);
-        double[] b = probabilities(p, SteeringPlan.NONE);
-        double sum = 0;
-        for (int i = 0; i < a.length; i++) {
-            sum += a[i] * Math.log(a[i] / b[i]);
+    @Test
+    void promptsComeFromLinesListsAndTraits() throws Exception {
+        Path lines = java.nio.file.Files.writeString(folder.resolve("p.txt"), "one\n\n  two \r\n");
+        assertEquals(List.of("one", "two"), Prompts.read(lines));
+        Path list = java.nio.file.Files.writeString(folder.resolve("p.json"), "[\"a\", \"b\"]");
+        assertEquals(List.of("a", "b"), Prompts.read(list));
+        assertEquals(
+                Microworld.trait("optimistic").questions(),
+                Prompts.read(Microworld.DIRECTORY.resolve("traits/optimistic.json")));
+        for (String bad : List.of("[]", "[1]", "[\" \"]", "3")) {
+            Path file = java.nio.file.Files.writeString(folder.resolve("bad.json"), bad);
+            assertThrows(TillerException.class, () -> Prompts.read(file), bad);
         }
-        return sum;
-    }
-
-    private static double[] probabilities(int[] p, SteeringPlan plan) {
-        float[] logits = model.activations(p, p.length, plan).logits();
-        int v = model.spec().vocabulary();
-        double[] out = new double[v];
-        double sum = 0;
-        for (int i = 0; i < v; i++) {
-            out[i] = Math.exp(logits[(p.length - 1) * v + i]);
-            sum += out[i];
-        }
-        for (int i = 0; i < v; i++) {
-            out[i] /= sum;
-        }
-        return out;
     }
 
     @Test

@@ -48,7 +48,11 @@ class DirectionSelectionTest {
                     assertEquals("no direction", c.dropped(), "the same tokens have the same embeddings");
                 }
                 if (c.dropped() == null) {
-                    assertTrue(c.kl() <= 0.1 && c.induce() >= 50 && c.bypass() >= s.chosen().bypass(), c.toString());
+                    assertTrue(
+                            c.kl() <= 0.1
+                                    && c.induce() >= 50
+                                    && c.bypass() >= s.chosen().bypass(),
+                            c.toString());
                 }
             }
             DirectionSelection.Candidate best = s.chosen();
@@ -57,7 +61,8 @@ class DirectionSelectionTest {
             VectorContent content = s.content();
             assertArrayEquals(s.direction(best), content.at(best.layer()), 0);
             assertArrayEquals(s.direction(best), content.extras().get("direction"), 0);
-            assertEquals(s.candidates().size(), s.json().getAsJsonArray("candidates").size());
+            assertEquals(
+                    s.candidates().size(), s.json().getAsJsonArray("candidates").size());
         }
     }
 
@@ -68,7 +73,9 @@ class DirectionSelectionTest {
                 Activations a = model.residuals(p.ids(), p.ids().length, SteeringPlan.NONE);
                 int at = (p.ids().length + c.position()) * out.length;
                 for (int i = 0; i < out.length; i++) {
-                    out[i] += sign * PromptMetadata.level(a, c.layer())[at + i] / prompts.posTrain().size();
+                    out[i] += sign
+                            * PromptMetadata.level(a, c.layer())[at + i]
+                            / prompts.posTrain().size();
                 }
             }
         }
@@ -80,11 +87,14 @@ class DirectionSelectionTest {
         Trait trait = Microworld.trait("optimistic");
         try (Model model = Microworld.load()) {
             ContrastPrompts prompts = few(model, trait, 5, 3);
-            List<int[]> ids = prompts.posValidation().stream().map(ContrastPrompts.Prompt::ids).toList();
+            List<int[]> ids = prompts.posValidation().stream()
+                    .map(ContrastPrompts.Prompt::ids)
+                    .toList();
             List<double[]> p = NextToken.logProbabilities(model, ids, SteeringPlan.NONE);
             int v = model.spec().vocabulary();
             for (int i = 0; i < ids.size(); i++) {
-                float[] logits = model.activations(ids.get(i), ids.get(i).length, SteeringPlan.NONE).logits();
+                float[] logits = model.activations(ids.get(i), ids.get(i).length, SteeringPlan.NONE)
+                        .logits();
                 float[] last = java.util.Arrays.copyOfRange(logits, logits.length - v, logits.length);
                 assertArrayEquals(NextToken.logSoftmax(last), p.get(i), 1e-4);
             }
@@ -146,8 +156,7 @@ class DirectionSelectionTest {
         DirectionSelection.Candidate out = new DirectionSelection.Candidate(-2, 3, 1, 1, 60, 0.5, "KL above 0.1");
         assertEquals(better, DirectionSelection.choose(List.of(good, better, out), "t"));
         assertNull(better.dropped());
-        TillerException e = assertThrows(
-                TillerException.class, () -> DirectionSelection.choose(List.of(out), "t"));
+        TillerException e = assertThrows(TillerException.class, () -> DirectionSelection.choose(List.of(out), "t"));
         assertTrue(e.getMessage().contains("KL above 0.1"), e.getMessage());
     }
 }

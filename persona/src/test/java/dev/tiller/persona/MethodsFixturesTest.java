@@ -151,14 +151,15 @@ class MethodsFixturesTest {
             int[] padded = Arrays.copyOf(neg, pos.length);
             Arrays.fill(padded, neg.length, pos.length, PromptDifference.padding(model));
             for (int block : new int[] {1, 4, 7}) {
-                SteeringPlan plan = SteeringPlan.of(dev.tiller.engine.Edit.of(
-                                dev.tiller.engine.Op.ADD, v.steering("turn", null))
-                        .blocks(List.of(block))
-                        .sites(List.of(dev.tiller.engine.Site.RESID_PRE))
-                        .span(new dev.tiller.engine.Span.Range(0, pos.length))
-                        .build());
+                SteeringPlan plan =
+                        SteeringPlan.of(dev.tiller.engine.Edit.of(dev.tiller.engine.Op.ADD, v.steering("turn", null))
+                                .blocks(List.of(block))
+                                .sites(List.of(dev.tiller.engine.Site.RESID_PRE))
+                                .span(new dev.tiller.engine.Span.Range(0, pos.length))
+                                .build());
                 float[] steered = model.activations(padded, pos.length, plan).logits();
-                float[] wanted = model.activations(pos, pos.length, SteeringPlan.NONE).logits();
+                float[] wanted =
+                        model.activations(pos, pos.length, SteeringPlan.NONE).logits();
                 double l2 = FixtureRows.relativeL2(steered, wanted);
                 assertTrue(l2 < 1e-4, "block " + block + ": relative L2 " + l2);
             }

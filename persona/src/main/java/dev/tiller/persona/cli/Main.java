@@ -102,6 +102,8 @@ public final class Main implements Runnable {
         commands.put("extract", ExtractCommand::new);
         commands.put("vector", VectorCommand::new);
         commands.put("bake", BakeCommand::new);
+        commands.put("calibrate", CalibrateCommand::new);
+        commands.put("dose", DoseCommand::new);
         commands.put("inspect", InspectCommand::new);
         commands.put("activations", ActivationsCommand::new);
         commands.put("perplexity", PerplexityCommand::new);

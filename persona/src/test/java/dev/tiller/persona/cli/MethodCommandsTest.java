@@ -49,7 +49,8 @@ class MethodCommandsTest {
 
     @Test
     void allMethodsAreComparedOnTheSameAnswers() throws IOException {
-        String questions = SharedFiles.repository("docs/extraction/optimistic-ab.jsonl").toString();
+        String questions =
+                SharedFiles.repository("docs/extraction/optimistic-ab.jsonl").toString();
         String[] answers = {"--judge", JUDGE, "--questions", "4", "--pairs", "2", "--max-tokens", "40"};
         List<String> args = new ArrayList<>(List.of(answers));
         args.addAll(List.of("--method", "all", "--ab-questions", questions));
@@ -61,8 +62,8 @@ class MethodCommandsTest {
                         + " \"negative\": [\"I hate it\", \"How bad\", \"Sad\", \"Poor\", \"Badly done\"]}");
         args.addAll(List.of("--targets", "This,It", "--prompts", prompts.toString()));
         CliRun run = extract(args.toArray(String[]::new));
-        for (String name : List.of(
-                "unsteered", "random", "mean", "pca_diff", "pca_center", "logistic", "lda", "caa", "actadd")) {
+        for (String name :
+                List.of("unsteered", "random", "mean", "pca_diff", "pca_center", "logistic", "lda", "caa", "actadd")) {
             assertTrue(run.ok().lines().anyMatch(l -> l.startsWith(name + " ")), name + " in " + run.out());
             if (!name.equals("unsteered") && !name.equals("random")) {
                 JsonObject m = method("v." + name + ".safetensors");
@@ -70,7 +71,11 @@ class MethodCommandsTest {
             }
         }
         assertTrue(run.lines().stream().anyMatch(l -> l.startsWith("mean ") && l.contains(" 1.000 ")), run.out());
-        assertEquals(Site.RESID_PRE, VectorFile.read(folder.resolve("v.actadd.safetensors")).content().site());
+        assertEquals(
+                Site.RESID_PRE,
+                VectorFile.read(folder.resolve("v.actadd.safetensors"))
+                        .content()
+                        .site());
         assertFalse(Files.exists(folder.resolve("v.safetensors")));
 
         // One method alone finds the same as in the comparison.
@@ -78,7 +83,8 @@ class MethodCommandsTest {
         alone.addAll(List.of("--method", "lda"));
         extract(alone.toArray(String[]::new)).ok();
         float[] one = VectorFile.read(folder.resolve("v.safetensors")).content().at(3);
-        float[] other = VectorFile.read(folder.resolve("v.lda.safetensors")).content().at(3);
+        float[] other =
+                VectorFile.read(folder.resolve("v.lda.safetensors")).content().at(3);
         assertArrayEquals(other, one, 0);
         assertTrue(method("v.safetensors").has("shrinkage"));
     }
@@ -87,7 +93,13 @@ class MethodCommandsTest {
     void candidatesArePrintedAndWritten() {
         Path json = folder.resolve("candidates.json");
         CliRun run = extract(
-                "--method", "refusal", "--targets", "This,The", "--candidates", json.toString(), "--prompts",
+                "--method",
+                "refusal",
+                "--targets",
+                "This,The",
+                "--candidates",
+                json.toString(),
+                "--prompts",
                 prompts().toString());
         // Whether one of them is left is the model's business; the table is there all the same.
         JsonObject table = Json.readObject(json);
@@ -100,8 +112,14 @@ class MethodCommandsTest {
             StringBuilder pos = new StringBuilder();
             StringBuilder neg = new StringBuilder();
             for (String thing : List.of("soap", "cats", "a bridge", "a lake", "a game", "a shop")) {
-                pos.append(pos.isEmpty() ? "" : ", ").append("\"Is ").append(thing).append(" good?\"");
-                neg.append(neg.isEmpty() ? "" : ", ").append("\"Tell me about ").append(thing).append(".\"");
+                pos.append(pos.isEmpty() ? "" : ", ")
+                        .append("\"Is ")
+                        .append(thing)
+                        .append(" good?\"");
+                neg.append(neg.isEmpty() ? "" : ", ")
+                        .append("\"Tell me about ")
+                        .append(thing)
+                        .append(".\"");
             }
             return Files.writeString(
                     folder.resolve("asked.json"), "{\"positive\": [" + pos + "], \"negative\": [" + neg + "]}");
