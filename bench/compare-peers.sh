@@ -2,7 +2,7 @@
 # Tiller beside other engines, and all other measurements of the results page; writes bench/results/.
 #
 #   bench/compare-peers.sh MODEL...                all of it, for each model
-#   bench/compare-peers.sh --part PART MODEL...    PART: peers, startup, steering, rollouts, kernels or page
+#   bench/compare-peers.sh --part PART MODEL...    PART: peers, startup, steering, site, rollouts, kernels or page
 #
 # Environment: LLAMA_CPP      folder of llama-bench and its companions (default: the PATH)
 #              LLAMA_VERSION  what to call that llama.cpp, if its build does not know
@@ -26,8 +26,8 @@ if [ "${1:-}" = --part ]; then
     shift 2 || fail "--part: which one?"
 fi
 case $part in
-    all | peers | startup | steering | rollouts | kernels | page) ;;
-    *) fail "--part $part: expected peers, startup, steering, rollouts, kernels or page" ;;
+    all | peers | startup | steering | site | rollouts | kernels | page) ;;
+    *) fail "--part $part: expected peers, startup, steering, site, rollouts, kernels or page" ;;
 esac
 case $part in
     all | peers | startup | steering) [ $# -ge 1 ] || fail "which model? usage: bench/compare-peers.sh MODEL..." ;;
@@ -84,6 +84,9 @@ for model in "$@"; do
         keep "steering-$name" "${options[@]}"
     fi
 done
+if wanted site; then
+    keep site site
+fi
 if wanted rollouts; then
     keep rollouts-microworld rollouts
 fi

@@ -19,6 +19,7 @@ public final class BenchCommands implements CommandProvider {
         bench.addSubcommand(new RoundsCommand(console));
         bench.addSubcommand(new StartupCommand(console));
         bench.addSubcommand(new SteeringCommand(console));
+        bench.addSubcommand(new SiteCommand(console));
         bench.addSubcommand(new RolloutsCommand(console));
         bench.addSubcommand(new PageCommand(console));
         return List.of(bench, LabCommand.of(console));

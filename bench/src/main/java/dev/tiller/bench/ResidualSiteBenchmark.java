@@ -35,12 +35,13 @@ import org.openjdk.jmh.annotations.Warmup;
 @Warmup(iterations = 4, time = 1)
 @Measurement(iterations = 5, time = 1)
 public class ResidualSiteBenchmark {
-    /** Every row carries this: nothing, one edit, four added directions, an edit that keeps the norm or waits for a gate. */
+    /** Every row carries this: nothing, one edit, four directions, an edit that keeps the norm or waits for a gate. */
     public enum Edits {
         NONE,
         ADD(Kind.ADD),
         ADD4(Kind.ADD, Kind.ADD, Kind.ADD, Kind.ADD),
         ABLATE(Kind.ABLATE),
+        ABLATE4(Kind.ABLATE, Kind.ABLATE, Kind.ABLATE, Kind.ABLATE),
         CLAMP(Kind.CLAMP),
         ROTATE(Kind.ROTATE),
         ADD_NORM(Kind.KEEP_NORM, Kind.ADD, Kind.RESTORE_NORM),
@@ -51,6 +52,17 @@ public class ResidualSiteBenchmark {
         Edits(Kind... kinds) {
             this.kinds = kinds;
         }
+
+        /** Directions that a row reads. */
+        int directions() {
+            int n = 0;
+            for (Kind kind : kinds) {
+                n += kind == Kind.ROTATE
+                        ? 2
+                        : kind.name().endsWith("NORM") || kind == Kind.ALWAYS || kind == Kind.WHEN ? 0 : 1;
+            }
+            return n;
+        }
     }
 
     @Param({"scalar", "simd"})
@@ -60,7 +72,7 @@ public class ResidualSiteBenchmark {
     public Edits edits;
 
     /** Model width d. */
-    @Param({"576", "896", "2048", "3584"})
+    @Param({"576", "896", "2048", "4096", "8192"})
     public int width;
 
     /** Rows T of the call. */

@@ -76,4 +76,35 @@ class SteeringCommandTest {
         assertEquals(1, o.code());
         assertTrue(o.err().contains("--rows add_everywhere: expected one of control, idle"), o.err());
     }
+
+    @Test
+    void aSiteTellsNanosecondsAndShares() {
+        Outcome o = Outcome.of(List.of(
+                "bench",
+                "site",
+                "--widths",
+                "64",
+                "--rows",
+                "1,3",
+                "--edits",
+                "add4,ROTATE",
+                "--rounds",
+                "2",
+                "--turn",
+                "0.1",
+                "--json"));
+        assertEquals(0, o.code(), o.err());
+        JsonObject json = Json.parseObject(o.out(), "out");
+        List<String> names = new ArrayList<>();
+        for (JsonElement e : Json.array(json, "rows", "out")) {
+            JsonObject row = e.getAsJsonObject();
+            names.add(Json.string(row, "edits", "out") + " " + Json.integer(row, "rows", "out"));
+            int directions = Json.integer(row, "directions", "out");
+            assertEquals(names.getLast().startsWith("add4") ? 4 : 2, directions);
+            assertEquals(directions * 4.0 * 64 / (24.0 * 64 * 64), Json.number(row, "share_of_bytes", "out"), 1e-12);
+            assertEquals(2, Json.integer(Json.object(row, "nanoseconds_added", "out"), "n", "out"));
+            assertTrue(Json.number(Json.object(row, "nanoseconds_per_row", "out"), "min", "out") > 0, o.out());
+        }
+        assertEquals(List.of("add4 1", "rotate 1", "add4 3", "rotate 3"), names);
+    }
 }

@@ -2,7 +2,6 @@ package dev.tiller.engine;
 
 import dev.tiller.kernels.Backend;
 import dev.tiller.kernels.Buffer;
-import dev.tiller.kernels.SiteTaps;
 import dev.tiller.kernels.WeightFormat;
 import dev.tiller.kernels.cpu.SimdBackend;
 import dev.tiller.kernels.cpu.WarmUp;
@@ -301,51 +300,13 @@ public final class Model implements AutoCloseable {
                     + spec.vocabulary() + " do not fit into one array; give fewer tokens");
         }
         CompiledPlan compiled = compile(plan);
-        return exclusively(() -> capture(ids, promptLength, compiled, Step.Logits.ALL));
+        return exclusively(() -> new Passes(this).run(ids, promptLength, compiled, Step.Logits.ALL));
     }
 
     /** The same without logits, which are null in the result. */
     public Activations residuals(int[] ids, int promptLength, SteeringPlan plan) {
         CompiledPlan compiled = compile(plan);
-        return exclusively(() -> capture(ids, promptLength, compiled, Step.Logits.NONE));
-    }
-
-    private Activations capture(int[] ids, int promptLength, CompiledPlan plan, Step.Logits wanted) {
-        if (ids.length == 0 || promptLength < 1 || promptLength > ids.length) {
-            throw new TillerException("activations: " + ids.length + " tokens with a prompt of " + promptLength
-                    + "; expected 1 <= prompt <= tokens");
-        }
-        int rows = ids.length;
-        cache.checkFree("a text of " + rows + " tokens", rows);
-        int d = spec.width();
-        Step step = newStep();
-        Treatment treatment = Treatment.of(plan, promptLength);
-        Measuring.decide(this, treatment, ids);
-        try (Sequence sequence = newSequence(treatment)) {
-            step.add(sequence, ids, 0, rows, wanted);
-            Taps taps = new Taps(spec.blocks());
-            Buffer[] captured = new Buffer[spec.blocks() + 2];
-            for (int l = 0; l < captured.length; l++) {
-                captured[l] = backend.buffer(rows, d);
-                SiteTaps site = new SiteTaps(captured[l], null, null, null, null, null);
-                if (l <= spec.blocks()) {
-                    taps.at(l, site);
-                } else {
-                    taps.atFinalNorm(site);
-                }
-            }
-            Buffer out = transformer.forward(step, taps);
-            float[][] levels = new float[captured.length][rows * d];
-            for (int l = 0; l < captured.length; l++) {
-                backend.read(captured[l], 0, rows, levels[l], 0);
-            }
-            float[] logits = out == null ? null : new float[rows * spec.vocabulary()];
-            if (out != null) {
-                backend.read(out, 0, rows, logits, 0);
-            }
-            float[][] posts = java.util.Arrays.copyOfRange(levels, 1, spec.blocks() + 1);
-            return new Activations(logits, levels[0], posts, levels[spec.blocks() + 1]);
-        }
+        return exclusively(() -> new Passes(this).run(ids, promptLength, compiled, Step.Logits.NONE));
     }
 
     /** Mean residuals over prompt and response at every H[l], for many texts. */

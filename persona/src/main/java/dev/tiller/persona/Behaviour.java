@@ -16,8 +16,13 @@ public interface Behaviour {
     /** Mean score over the prompts under each plan; more is more of the behaviour. NaN where there was no score. */
     double[] scores(Model model, List<SteeringPlan> plans, List<ContrastPrompts.Prompt> prompts);
 
-    /** A score of that much or more shows the behaviour. */
-    double shown();
+    /**
+     * A score of that much or more shows the behaviour.
+     *
+     * @param positive score of prompts that call for it, unsteered
+     * @param negative score of prompts that do not
+     */
+    double shown(double positive, double negative);
 
     /** Names it, for files. */
     String describe();
@@ -44,7 +49,7 @@ public interface Behaviour {
             }
 
             @Override
-            public double shown() {
+            public double shown(double positive, double negative) {
                 return 0;
             }
 
@@ -56,7 +61,7 @@ public interface Behaviour {
     }
 
     /**
-     * The trait score of greedy answers, 0..100; shown from 50 on.
+     * The trait score of greedy answers, 0..100; shown from halfway between the unsteered groups on.
      *
      * @param maxTokens longest answer
      */
@@ -92,8 +97,8 @@ public interface Behaviour {
             }
 
             @Override
-            public double shown() {
-                return 50;
+            public double shown(double positive, double negative) {
+                return (positive + negative) / 2;
             }
 
             @Override

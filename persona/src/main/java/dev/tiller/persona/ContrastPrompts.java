@@ -49,42 +49,45 @@ public record ContrastPrompts(
     }
 
     /**
-     * The questions of a trait under its positive and its negative instructions: extraction questions under every pair to
+     * The questions of a trait under its positive instructions and without any: extraction questions under every pair to
      * find directions with, each evaluation question under one pair (in turn) to choose among them. Without evaluation
-     * questions every fifth extraction question serves for that.
-     *
-     * @param negName adjective of the negative pole, or null
+     * questions every fifth extraction question serves for that. The negative prompts are plain on purpose: against the
+     * opposite instructions a direction has two poles, and ablating it would change both (so no KL could be small).
      */
-    public static ContrastPrompts of(Model model, Trait trait, String negName) {
+    public static ContrastPrompts of(Model model, Trait trait) {
         List<Integer> train = new ArrayList<>(trait.extractionQuestions());
         List<Integer> validation = new ArrayList<>(trait.evaluationQuestions());
         if (validation.isEmpty()) {
             train.stream().filter(q -> q % EVERY == EVERY - 1).forEach(validation::add);
             train.removeAll(validation);
         }
-        List<List<Prompt>> groups = new ArrayList<>();
-        for (Pole pole : List.of(Pole.POS, Pole.NEG)) {
-            List<Prompt> all = new ArrayList<>();
-            for (int q : train) {
-                for (int k = 0; k < trait.instructions().size(); k++) {
-                    all.add(prompt(model, trait, pole, k, q, negName));
-                }
+        List<Prompt> posTrain = new ArrayList<>();
+        List<Prompt> negTrain = new ArrayList<>();
+        for (int q : train) {
+            negTrain.add(plain(model, trait, q));
+            for (int k = 0; k < trait.instructions().size(); k++) {
+                posTrain.add(instructed(model, trait, k, q));
             }
-            List<Prompt> some = new ArrayList<>();
-            for (int i = 0; i < validation.size(); i++) {
-                some.add(prompt(model, trait, pole, i % trait.instructions().size(), validation.get(i), negName));
-            }
-            groups.add(all);
-            groups.add(some);
         }
-        return new ContrastPrompts(groups.get(0), groups.get(2), groups.get(1), groups.get(3));
+        List<Prompt> posValidation = new ArrayList<>();
+        List<Prompt> negValidation = new ArrayList<>();
+        for (int i = 0; i < validation.size(); i++) {
+            int pair = i % trait.instructions().size();
+            posValidation.add(instructed(model, trait, pair, validation.get(i)));
+            negValidation.add(plain(model, trait, validation.get(i)));
+        }
+        return new ContrastPrompts(posTrain, negTrain, posValidation, negValidation);
     }
 
-    private static Prompt prompt(Model model, Trait trait, Pole pole, int pair, int question, String negName) {
+    private static Prompt instructed(Model model, Trait trait, int pair, int question) {
         return Prompt.of(
                 model,
-                new Message("system", trait.systemPrompt(pole, pair, negName)),
+                new Message("system", trait.systemPrompt(Pole.POS, pair, null)),
                 new Message("user", trait.questions().get(question)));
+    }
+
+    private static Prompt plain(Model model, Trait trait, int question) {
+        return Prompt.of(model, new Message("user", trait.questions().get(question)));
     }
 
     /**

@@ -39,6 +39,9 @@ public final class DirectionSelection {
     /** Layers from this share of all on are not considered. */
     public static final double FIRST_LAYERS = 0.8;
 
+    /** Differences below this share of the residual's length are rounding. */
+    private static final double ROUNDING = 1e-6;
+
     /** Most change of what follows negative prompts, in nats. */
     public static final double MOST_KL = 0.1;
 
@@ -148,7 +151,7 @@ public final class DirectionSelection {
         float[] r = directions[i][l];
         double norm = Vectors.norm(r);
         int position = i - directions.length;
-        if (!(norm > 0) || !Double.isFinite(norm)) {
+        if (!(norm > ROUNDING * residualNorms[l]) || !Double.isFinite(norm)) {
             return new Candidate(position, l, norm, Double.NaN, Double.NaN, Double.NaN, "no direction");
         }
         if (l >= FIRST_LAYERS * residualNorms.length) {
@@ -168,7 +171,7 @@ public final class DirectionSelection {
         if (kl > MOST_KL) {
             return "KL above " + MOST_KL;
         }
-        return induce < behaviour.shown() ? "does not induce" : null;
+        return induce < shown() ? "does not induce" : null;
     }
 
     /** Removes a direction [d] wherever a block reads or writes the residual, at every position. */
@@ -199,6 +202,11 @@ public final class DirectionSelection {
         return baseline.clone();
     }
 
+    /** The score of induced answers from which on the behaviour counts as shown. */
+    public double shown() {
+        return behaviour.shown(baseline[0], baseline[1]);
+    }
+
     /** The candidate with the lowest bypass score; an error if every one was dropped. */
     public Candidate chosen() {
         return choose(candidates, trait);
@@ -222,11 +230,10 @@ public final class DirectionSelection {
     }
 
     /**
-     * The chosen direction at the input of its block, to be added (+1 induces, -1 bypasses); the same as tensor
+     * The direction of a candidate at the input of its block, to be added (+1 induces, -1 bypasses); the same as tensor
      * {@code direction}, to be named in edits at other places, such as ablations everywhere.
      */
-    public VectorContent content() {
-        Candidate best = chosen();
+    public VectorContent content(Candidate best) {
         float[] r = direction(best);
         SortedMap<Integer, float[][]> rows = new TreeMap<>();
         rows.put(best.layer(), new float[][] {r});
@@ -260,7 +267,7 @@ public final class DirectionSelection {
         JsonObject o = new JsonObject();
         o.addProperty("trait", trait);
         o.addProperty("behaviour", behaviour.describe());
-        o.addProperty("shown_from", behaviour.shown());
+        o.addProperty("shown_from", shown());
         o.addProperty("unsteered_positive", baseline[0]);
         o.addProperty("unsteered_negative", baseline[1]);
         JsonArray list = new JsonArray();

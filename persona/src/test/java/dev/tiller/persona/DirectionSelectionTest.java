@@ -10,6 +10,7 @@ import dev.tiller.engine.Activations;
 import dev.tiller.engine.Model;
 import dev.tiller.engine.SteeringPlan;
 import dev.tiller.engine.Vectors;
+import dev.tiller.loader.SharedFiles;
 import dev.tiller.loader.TillerException;
 import java.util.List;
 import java.util.Random;
@@ -20,7 +21,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Selection of a direction by its effects, and the numbers that it rests on. */
 class DirectionSelectionTest {
     private static ContrastPrompts few(Model model, Trait trait, int train, int validation) {
-        ContrastPrompts all = ContrastPrompts.of(model, trait, "pessimistic");
+        ContrastPrompts all = ContrastPrompts.of(model, trait);
         return new ContrastPrompts(
                 all.posTrain().subList(0, train),
                 all.negTrain().subList(0, train),
@@ -29,7 +30,7 @@ class DirectionSelectionTest {
     }
 
     @Test
-    void candidatesAreDifferencesOfMeansAndTheChosenOneActsBothWays() {
+    void candidatesAreDifferencesOfMeansAndDroppedByTheRules() {
         Trait trait = Microworld.trait("optimistic");
         try (Model model = Microworld.load()) {
             ContrastPrompts prompts = few(model, trait, 20, 5);
@@ -47,22 +48,49 @@ class DirectionSelectionTest {
                 if (c.layer() == 0) {
                     assertEquals("no direction", c.dropped(), "the same tokens have the same embeddings");
                 }
-                if (c.dropped() == null) {
-                    assertTrue(
-                            c.kl() <= 0.1
-                                    && c.induce() >= 50
-                                    && c.bypass() >= s.chosen().bypass(),
-                            c.toString());
+                if (!Double.isNaN(c.kl())) {
+                    boolean fits = c.kl() <= 0.1 && c.induce() >= (s.baseline()[0] + s.baseline()[1]) / 2;
+                    assertEquals(fits, c.dropped() == null, c.toString());
                 }
             }
-            DirectionSelection.Candidate best = s.chosen();
-            assertTrue(best.induce() > s.baseline()[1], best + " of " + s.baseline()[1]);
+            // The lowest bypass of all, dropped or not: which are left is the model's business.
+            DirectionSelection.Candidate best = s.candidates().stream()
+                    .filter(c -> !Double.isNaN(c.bypass()))
+                    .min(java.util.Comparator.comparingDouble(DirectionSelection.Candidate::bypass))
+                    .orElseThrow();
+            assertTrue(best.bypass() < s.baseline()[0], best + " of " + s.baseline()[0]);
             assertArrayEquals(meanDifference(model, prompts, best), s.direction(best), 1e-4f);
-            VectorContent content = s.content();
+            VectorContent content = s.content(best);
             assertArrayEquals(s.direction(best), content.at(best.layer()), 0);
             assertArrayEquals(s.direction(best), content.extras().get("direction"), 0);
             assertEquals(
                     s.candidates().size(), s.json().getAsJsonArray("candidates").size());
+        }
+    }
+
+    /** The model has a refusal of its own: it says that it knows nothing of places and people that do not exist. */
+    @Test
+    void findsTheDirectionOfNotKnowing() {
+        try (Model model = Microworld.load()) {
+            ContrastPrompts prompts =
+                    ContrastPrompts.read(SharedFiles.repository("docs/extraction/unknown-prompts.json"), model);
+            assertEquals(32, prompts.posTrain().size());
+            assertEquals(8, prompts.negValidation().size());
+            Behaviour refusal = Behaviour.targetTokens(model, List.of("Sorry", "I have no"));
+            DirectionSelection s = DirectionSelection.run(model, "unknown", prompts, refusal, Progress.NONE);
+            DirectionSelection.Candidate best = s.chosen();
+            assertTrue(s.baseline()[0] > 0 && s.baseline()[1] < 0, "unsteered");
+            assertTrue(best.bypass() < 0, "ablated it does not refuse: " + best);
+            assertTrue(best.induce() > 0, "added it does: " + best);
+            assertTrue(best.kl() <= 0.1 && best.layer() < 0.8 * model.spec().blocks(), best.toString());
+            for (DirectionSelection.Candidate c : s.candidates()) {
+                assertTrue(c.dropped() != null || c.bypass() >= best.bypass(), c.toString());
+            }
+            float[] r = s.direction(best);
+            double other = refusal.scores(
+                            model, List.of(DirectionSelection.addition(r, -1, best.layer())), prompts.posValidation())[
+                    0];
+            assertTrue(other < s.baseline()[0], "subtracted at its layer: " + other);
         }
     }
 

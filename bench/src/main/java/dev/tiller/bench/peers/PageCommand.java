@@ -25,7 +25,7 @@ import picocli.CommandLine.Parameters;
         name = "page",
         header = "Writes README.md and charts from the results in a folder.",
         description = {
-            "Reads what the bench commands wrote with --json: peers-*.json, kernels*.json, startup*.json, steering*.json,"
+            "Reads what the bench commands wrote with --json: peers-*.json, kernels*.json, startup*.json, steering*.json, site*.json,"
                     + " rollouts*.json. What limits a row is said by people, in limits.md of the same folder: a line"
                     + " \"decode bf16: ...\" for each row of ours, \"MODEL decode bf16: ...\" where models differ."
         })
@@ -56,6 +56,9 @@ public final class PageCommand implements Callable<Integer> {
         }
         for (Path file : results("steering")) {
             steering(page, file);
+        }
+        for (Path file : results("site")) {
+            site(page, file);
         }
         for (Path file : results("rollouts")) {
             rollouts(page, file);
@@ -238,6 +241,31 @@ public final class PageCommand implements Callable<Integer> {
                 String ratio = show(Json.object(r, "ratio", name), "%.4f");
                 page.append("| " + Json.string(r, "name", name) + " | " + ratio + " |\n");
             }
+        }
+    }
+
+    private static void site(StringBuilder page, Path file) {
+        String name = file.getFileName().toString();
+        JsonObject o = Json.readObject(file);
+        page.append(String.format(
+                Locale.ROOT,
+                "%n## Edits at one residual site%n%n%s. One thread; nanoseconds for a row, and what the edits add; bytes of the"
+                        + " directions over those of a block's weights (12 d^2 in bf16), and the time of all rows' edits"
+                        + " over the time of reading those weights at %.1f GB/s.%n%n"
+                        + "| edits | width | rows | ns for a row | added | bytes | time |%n|---|---|---|---|---|---|---|%n",
+                Json.string(o, "machine", name),
+                Json.number(o, "read_gb_per_second", name)));
+        for (JsonObject r : objects(o, "rows", name)) {
+            page.append(String.format(
+                    Locale.ROOT,
+                    "| %s | %d | %d | %s | %s | %.4f %% | %.4f %% |%n",
+                    Json.string(r, "edits", name),
+                    Json.integer(r, "width", name),
+                    Json.integer(r, "rows", name),
+                    show(Json.object(r, "nanoseconds_per_row", name), "%.0f"),
+                    show(Json.object(r, "nanoseconds_added", name), "%.0f"),
+                    100 * Json.number(r, "share_of_bytes", name),
+                    100 * Json.number(r, "share_of_time", name)));
         }
     }
 

@@ -206,7 +206,7 @@ final class ExtractCommand implements Callable<Integer> {
                 lines = MethodReport.candidates(selection);
                 lines.forEach(console.out()::println);
                 console.flush();
-                found = selection.content();
+                found = selection.content(selection.chosen());
             }
         }
         VectorFile.write(out, found);
@@ -246,7 +246,7 @@ final class ExtractCommand implements Callable<Integer> {
             if (selection.candidates().stream().anyMatch(c -> c.dropped() == null)) {
                 DirectionSelection.Candidate c = selection.chosen();
                 comparison.add(Method.REFUSAL, selection.direction(c), c.layer());
-                VectorFile.write(beside(Method.REFUSAL), selection.content());
+                VectorFile.write(beside(Method.REFUSAL), selection.content(c));
             }
         }
         List<MethodComparison.Row> rows = comparison.rows();

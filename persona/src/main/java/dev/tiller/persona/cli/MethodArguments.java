@@ -75,7 +75,7 @@ final class MethodArguments {
             paramLabel = "FILE",
             description =
                     "refusal: what users ask, JSON with the lists positive and negative (default: the trait's questions"
-                            + " under its instructions).")
+                            + " with and without its instructions).")
     private Path prompts;
 
     @Option(
@@ -161,10 +161,8 @@ final class MethodArguments {
             throw new TillerException(
                     "--method refusal: needs --judge RULES or --targets TEXT,... to tell whether the behaviour shows");
         }
-        ContrastPrompts asked = prompts != null
-                ? ContrastPrompts.read(prompts, model)
-                : ContrastPrompts.of(
-                        model, read, judge == null ? null : judge.negName().orElse(null));
+        ContrastPrompts asked =
+                prompts != null ? ContrastPrompts.read(prompts, model) : ContrastPrompts.of(model, read);
         Behaviour behaviour =
                 targets.isEmpty() ? Behaviour.judged(judge, maxTokens) : Behaviour.targetTokens(model, targets);
         DirectionSelection selection = DirectionSelection.run(model, trait, asked, behaviour, progress);

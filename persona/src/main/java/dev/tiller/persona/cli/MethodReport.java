@@ -21,7 +21,7 @@ final class MethodReport {
                 s.baseline()[1]));
         out.add("position  layer   |r|      bypass   induce   KL       ");
         for (DirectionSelection.Candidate c : s.candidates()) {
-            String note = c.dropped() == null ? c == s.chosen() ? "<-" : "" : c.dropped();
+            String note = c.dropped() != null ? c.dropped() : c == s.chosen() ? "<-" : "";
             out.add(String.format(
                             Locale.ROOT,
                             "%8d  %5d   %-8.3g %-8s %-8s %-8s %s",
