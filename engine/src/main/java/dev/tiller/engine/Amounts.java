@@ -18,6 +18,10 @@ final class Amounts {
 
     /** Refuses units that the edit's vector has no data for, or that mean nothing for this edit. */
     void check(Edit e, int blocks) {
+        if (e.amount().unit() != Amount.Unit.VECTOR && e.vector().positions() > 1) {
+            throw new TillerException(what(e) + "is for a direction, the vector is a matrix of "
+                    + e.vector().positions() + " positions; give a number (units of the stored rows)");
+        }
         if (e.amount().unit() == Amount.Unit.KL && (blocks != 1 || e.sites().size() != 1)) {
             throw new TillerException(what(e) + "is calibrated for one block at a time, the edit names " + blocks
                     + " blocks and " + e.sites().size() + " sites; name one, or use the unit norm or sd");

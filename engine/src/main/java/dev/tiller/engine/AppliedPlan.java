@@ -25,9 +25,11 @@ public record AppliedPlan(List<AppliedEdit> edits) {
      * @param coefficients of the stored vector for each of the blocks (of the first site); empty unless the operation adds
      * @param measured projection that its condition found on the prompt; NaN without such a condition
      * @param fired false if its condition on the prompt did not hold, so that it did nothing
+     * @param positions how many of the positions that were run its span, schedule and condition on the prompt let it act
+     *     on; 0 if this text went its way as without it
      */
     public record AppliedEdit(
-            Edit edit, List<Integer> blocks, List<Float> coefficients, double measured, boolean fired) {
+            Edit edit, List<Integer> blocks, List<Float> coefficients, double measured, boolean fired, int positions) {
         /** SHA-256 of the vector's numbers. */
         public String sha256() {
             return edit.vector().sha256();
@@ -38,8 +40,8 @@ public record AppliedPlan(List<AppliedEdit> edits) {
         edits = List.copyOf(edits);
     }
 
-    /** What a compiled plan did to a text of that treatment, with what the decision measured. */
-    static AppliedPlan of(CompiledPlan plan, Treatment treatment, double[] measured) {
+    /** What a compiled plan did to a text of that treatment and so many positions, with what the decision measured. */
+    static AppliedPlan of(CompiledPlan plan, Treatment treatment, int length, double[] measured) {
         if (plan.plan().edits().isEmpty()) {
             return NONE;
         }
@@ -51,15 +53,19 @@ public record AppliedPlan(List<AppliedEdit> edits) {
                     r.blocks(),
                     r.coefficients(),
                     condition < 0 || !treatment.decided() ? Double.NaN : measured[condition],
-                    condition < 0 || treatment.holds(condition)));
+                    condition < 0 || treatment.holds(condition),
+                    treatment.positions(r.edit(), length)));
         }
         return new AppliedPlan(out);
     }
 
-    /** A compiled plan with its numbers, before any text: nothing is measured and every condition may yet hold. */
+    /**
+     * A compiled plan with its numbers, before any text: nothing is measured, every condition may yet hold, and no position
+     * has been run.
+     */
     static AppliedPlan of(CompiledPlan plan) {
         return new AppliedPlan(plan.resolved().stream()
-                .map(r -> new AppliedEdit(r.edit(), r.blocks(), r.coefficients(), Double.NaN, true))
+                .map(r -> new AppliedEdit(r.edit(), r.blocks(), r.coefficients(), Double.NaN, true, 0))
                 .toList());
     }
 
@@ -95,6 +101,7 @@ public record AppliedPlan(List<AppliedEdit> edits) {
         o.add("sites", sites);
         numbers(a, o);
         o.add("span", span(e.span()));
+        o.addProperty("positions", a.positions());
         if (e.schedule() != null) {
             o.add("schedule", schedule(e.schedule()));
         }

@@ -63,6 +63,10 @@ final class PlanChecks {
             throw new TillerException("steering plan: span " + r + " of vector \"" + v.name()
                     + "\" begins beyond the model's context of " + maxPositions + " positions");
         }
+        if (e.span() == Span.PROMPT && e.schedule() instanceof Schedule.After) {
+            throw new TillerException("steering plan: vector \"" + v.name() + "\": span prompt and schedule after"
+                    + " contradict each other: the prompt is before every generated token");
+        }
         if (v.positions() > 1) {
             matrix(e);
         }
@@ -124,7 +128,8 @@ final class PlanChecks {
     private void origin(SteeringVector v) {
         if (v.modelFingerprint() != null && !v.modelFingerprint().equals(fingerprint.get())) {
             throw new TillerException("vector \"" + v.name() + "\": was found in another model (fingerprint "
-                    + brief(v.modelFingerprint()) + "), this one is " + brief(fingerprint.get()));
+                    + brief(v.modelFingerprint()) + "), this one is " + brief(fingerprint.get())
+                    + " (--force takes it nevertheless)");
         }
     }
 

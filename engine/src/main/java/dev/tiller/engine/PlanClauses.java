@@ -30,10 +30,10 @@ final class PlanClauses {
         if (e == null) {
             return Amount.of(1);
         }
-        if (!e.isJsonObject()) {
+        if (e.isJsonPrimitive() && e.getAsJsonPrimitive().isNumber()) {
             return Amount.of(plan.number(e, "coefficient"));
         }
-        JsonObject o = e.getAsJsonObject();
+        JsonObject o = e.isJsonObject() ? e.getAsJsonObject() : new JsonObject();
         for (Amount.Unit unit : Amount.Unit.values()) {
             if (unit != Amount.Unit.VECTOR && o.size() == 1 && o.has(unit.key())) {
                 return new Amount(plan.number(o.get(unit.key()), "coefficient." + unit.key()), unit);
@@ -80,7 +80,7 @@ final class PlanClauses {
     }
 
     private Span named(JsonElement e) {
-        return switch (plan.string(e, "span")) {
+        return switch (PlanParser.isString(e) ? e.getAsString() : "") {
             case "all" -> Span.ALL;
             case "prompt" -> Span.PROMPT;
             case "generation" -> Span.GENERATION;

@@ -23,6 +23,7 @@ final class PlanParser {
             Op.SET, Set.of("value", "strength"),
             Op.ROTATE, Set.of("second", "degrees"),
             Op.REPLACE_MEAN, Set.of("value", "reference", "strength"));
+    private static final String VECTORS = "a name, {\"file\": F} or {\"file\": F, \"tensor\": T}";
     private static final String OPS = "accepted: add, ablate, clamp, set, rotate, replace_mean";
 
     private final String source;
@@ -44,14 +45,15 @@ final class PlanParser {
             }
         }
         if (!root.has("edits") || !root.get("edits").isJsonArray()) {
-            throw error("expected \"edits\", a list of edits");
+            throw error("expected \"edits\", a list of edits, found "
+                    + (root.has("edits") ? root.get("edits") : "no such key"));
         }
         List<Edit> edits = new ArrayList<>();
         JsonArray list = root.getAsJsonArray("edits");
         for (int i = 0; i < list.size(); i++) {
             where = source + ": edits[" + i + "]";
             if (!list.get(i).isJsonObject()) {
-                throw error("expected an object");
+                throw error("expected an object, found " + list.get(i));
             }
             edits.add(edit(list.get(i).getAsJsonObject()));
         }
@@ -148,13 +150,13 @@ final class PlanParser {
 
     SteeringVector vector(JsonElement e, String key) {
         if (e == null) {
-            throw error("\"" + key + "\" is missing: a name, {\"file\": F} or {\"file\": F, \"tensor\": T}");
+            throw error("\"" + key + "\" is missing: " + VECTORS);
         }
-        if (e.isJsonPrimitive()) {
+        if (isString(e)) {
             return resolve(new VectorResolver.Reference(string(e, key), null, null, false));
         }
         if (!e.isJsonObject()) {
-            throw error(key + ": expected a name or an object with \"file\"");
+            throw error(key + " " + e + ": expected " + VECTORS);
         }
         JsonObject o = e.getAsJsonObject();
         for (String name : o.keySet()) {
@@ -163,7 +165,7 @@ final class PlanParser {
             }
         }
         if (!o.has("file")) {
-            throw error(key + ": \"file\" is missing");
+            throw error(key + ": \"file\" is missing; expected " + VECTORS);
         }
         String tensor = o.has("tensor") ? string(o.get("tensor"), key + ".tensor") : null;
         boolean incremental = o.has("incremental") && bool(o.get("incremental"), key + ".incremental");
@@ -200,14 +202,14 @@ final class PlanParser {
             }
             return List.copyOf(out);
         }
-        String text = string(e, "blocks");
+        String text = isString(e) ? e.getAsString() : e.toString();
         if (text.equals("all")) {
             return null;
         }
         java.util.regex.Matcher m =
                 java.util.regex.Pattern.compile("(\\d{1,6})\\.\\.(\\d{1,6})").matcher(text);
         if (!m.matches()) {
-            throw error("blocks: \"" + text + "\"; accepted: a list of block numbers, \"a..b\" (half open) or \"all\"");
+            throw error("blocks " + e + ": accepted: a list of block numbers, \"a..b\" (half open) or \"all\"");
         }
         int from = Integer.parseInt(m.group(1));
         int to = Integer.parseInt(m.group(2));
@@ -222,7 +224,7 @@ final class PlanParser {
             return List.of(vector.site() == null ? Site.RESID_POST : vector.site());
         }
         if (!e.isJsonArray() || e.getAsJsonArray().isEmpty()) {
-            throw error("sites: expected a list of site names");
+            throw error("sites " + e + ": expected a list of site names; accepted: " + Site.keys());
         }
         Set<Site> out = new LinkedHashSet<>();
         for (JsonElement x : e.getAsJsonArray()) {
@@ -242,8 +244,12 @@ final class PlanParser {
         return s;
     }
 
+    static boolean isString(JsonElement e) {
+        return e.isJsonPrimitive() && e.getAsJsonPrimitive().isString();
+    }
+
     String string(JsonElement e, String key) {
-        if (!e.isJsonPrimitive() || !e.getAsJsonPrimitive().isString()) {
+        if (!isString(e)) {
             throw error(key + ": expected a string, found " + e);
         }
         return e.getAsString();

@@ -43,7 +43,11 @@ public enum Site {
                 return s;
             }
         }
-        throw new TillerException(where + ": unknown site \"" + key + "\"; accepted: "
-                + Arrays.stream(values()).map(Site::key).collect(Collectors.joining(", ")));
+        throw new TillerException(where + ": unknown site \"" + key + "\"; accepted: " + keys());
+    }
+
+    /** All names, for messages. */
+    static String keys() {
+        return Arrays.stream(values()).map(Site::key).collect(Collectors.joining(", "));
     }
 }

@@ -288,7 +288,7 @@ final class Text {
                 n,
                 watched ? projections.toArray(float[][]::new) : null,
                 request.plan(),
-                AppliedPlan.of(treatment.plan(), treatment, decision.measured()));
+                AppliedPlan.of(treatment.plan(), treatment, fed, decision.measured()));
     }
 
     /** Gives its pages back; some are kept for texts that begin alike. */

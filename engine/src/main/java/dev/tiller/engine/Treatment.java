@@ -115,6 +115,21 @@ final class Treatment implements Span.Layout {
                 && factor(term, position) != 0;
     }
 
+    /** How many of the first positions an edit acts on; conditions on every token do not count. 0 if it is idle. */
+    int positions(Edit edit, int length) {
+        Term term = Term.of(edit);
+        int condition = plan.conditions().indexOf(term.when());
+        if (edit.isIdle() || condition >= 0 && !holds(condition)) {
+            return 0;
+        }
+        int count = 0;
+        for (int p = 0; p < length; p++) {
+            boolean now = term.schedule() == null || term.schedule().factor(p - (promptLength - 1)) != 0;
+            count += now && term.span().contains(p, this) ? 1 : 0;
+        }
+        return count;
+    }
+
     /** What the coefficients of a term are multiplied with at that position. */
     float factor(int term, int position) {
         Schedule schedule = terms.get(term).schedule();

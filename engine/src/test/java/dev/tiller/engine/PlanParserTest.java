@@ -123,7 +123,7 @@ class PlanParserTest {
             {"edits":[{"op":"ablate","vector":"v","blocks":[0],"reference":"v"}]}         | it is a key of replace_mean
             {"edits":[{"op":"add","vector":"v","blocks":[0],"value":3}]}                  | it is a key of replace_mean, set
             {"edits":[{"op":"replace_mean","vector":"v","blocks":[0],"value":1,"reference":"v"}]}                         | contradict each other
-            {"edits":[{"op":"replace_mean","vector":"v","blocks":[0],"reference":3}]}     | reference: expected a string
+            {"edits":[{"op":"replace_mean","vector":"v","blocks":[0],"reference":3}]}     | reference 3: expected a name, {"file": F}
             {"edits":[{"op":"replace_mean","vector":"v","blocks":[0],"coefficient":3}]}   | coefficient
             {"edits":[{"op":"add","blocks":[0]}]}                                         | "vector"
             {"edits":[{"op":"add","vector":"w","blocks":[0]}]}                            | "w"
@@ -144,6 +144,13 @@ class PlanParserTest {
             {"edits":[{"op":"add","vector":"v","blocks":[1.00000001]}]}                   | whole
             {"edits":[{"op":"add","vector":"v","blocks":"3..3"}]}                         | empty
             {"edits":[{"op":"add","vector":"v","blocks":"most"}]}                         | "all"
+            {"edits":[{"op":"add","vector":"v","blocks":2}]}                              | blocks 2: accepted: a list of block numbers, "a..b" (half open) or "all"
+            {"edits":[{"op":"add","vector":"v","blocks":{"a":1}}]}                        | blocks {"a":1}: accepted: a list
+            {"edits":[{"op":"add","vector":"v","blocks":[0],"sites":"resid_post"}]}       | sites "resid_post": expected a list of site names; accepted: resid_pre, resid_mid
+            {"edits":[{"op":"add","vector":"v","blocks":[0],"span":5}]}                   | span 5: accepted: all, prompt, generation, {"from"
+            {"edits":[{"op":"add","vector":5,"blocks":[0]}]}                              | vector 5: expected a name, {"file": F} or {"file": F, "tensor": T}
+            {"edits":[{"op":"add","vector":"v","blocks":[0],"coefficient":"2"}]}          | coefficient "2": accepted: a number (units of the stored vector), {"norm": x}
+            {"edits":"x"}                                                                 | found "x"
             {"edits":[{"op":"add","vector":"v","blocks":[0],"sites":["resid"]}]}          | resid_mid
             {"edits":[{"op":"add","vector":"v","blocks":[0],"sites":[]}]}                 | sites
             {"edits":[{"op":"add","vector":"v","blocks":[0],"span":"answer"}]}            | generation

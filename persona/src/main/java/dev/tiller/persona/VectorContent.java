@@ -36,7 +36,7 @@ public record VectorContent(
     /** Operation of a file whose blocks have different ones. */
     public static final String MIXED = "mixed";
 
-    /** Operations that a file may name. The last two are known, whether or not the engine has them. */
+    /** Operations that a file may name. */
     private static final Set<String> OPS = ops();
 
     public VectorContent {
@@ -61,8 +61,6 @@ public record VectorContent(
         for (Op op : Op.values()) {
             out.add(op.key());
         }
-        out.add("replace_mean");
-        out.add("rotate");
         out.add(MIXED);
         return out;
     }
@@ -171,7 +169,7 @@ public record VectorContent(
     }
 
     /** Null for {@link #MIXED}. */
-    private static Op operation(String key) {
+    static Op operation(String key) {
         return Arrays.stream(Op.values())
                 .filter(o -> o.key().equals(key))
                 .findFirst()

@@ -1,5 +1,6 @@
 package dev.tiller.persona;
 
+import dev.tiller.engine.Op;
 import dev.tiller.engine.SteeringVector;
 import dev.tiller.engine.VectorResolver;
 import dev.tiller.loader.Json;
@@ -147,9 +148,17 @@ public final class VectorStore implements VectorResolver {
                     Map.of(),
                     fingerprint(path, open.metadata()),
                     rows.length,
-                    null,
+                    op(open.metadata(), tensor),
                     Map.of());
         }
+    }
+
+    /** One of a vector file's directions stays bound to what the file is for; its other tensors are for anything. */
+    private static Op op(Map<String, String> metadata, String tensor) {
+        String site = metadata.get(VectorFile.SITE);
+        return metadata.containsKey(VectorFile.VERSION_KEY) && site != null && tensor.startsWith(site + ".")
+                ? VectorContent.operation(metadata.get(VectorFile.OP))
+                : null;
     }
 
     /** A tensor out of a vector file stays bound to the model of that file. */

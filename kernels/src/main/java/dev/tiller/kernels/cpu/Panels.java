@@ -83,7 +83,7 @@ abstract class Panels {
     }
 
     /** Floats of scratch memory that {@link #prepare} has. */
-    static final int FLOATS = 2 * WeightFormat.BLOCK;
+    static final int FLOATS = (TilesBlocks.GROUP + 1) * WeightFormat.BLOCK;
 
     /** Bytes of scratch memory that {@link #multiply} has, from a multiple of 64. */
     static final long BYTES = TilesBlocks.SCRATCH;

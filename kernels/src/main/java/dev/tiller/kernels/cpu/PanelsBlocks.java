@@ -239,17 +239,36 @@ abstract class PanelsBlocks extends Panels {
         int n = Math.min(BLOCK, columns - b * BLOCK);
         int inputs = at + b * BLOCK * GROUP;
         int sums = at + (padded() + b) * GROUP;
+        int line = GROUP * BLOCK;
         for (int r = 0; r < GROUP; r++) {
-            if (first + r < rows) {
-                System.arraycopy(x, (first + r) * columns + b * BLOCK, scratch, 0, n);
-                Arrays.fill(scratch, n, BLOCK, 0);
-                prepareBlock(scratch, 0, scratch, BLOCK, prepared, sums + r, blocks * GROUP);
-            } else if (first + r == rows) {
-                Arrays.fill(scratch, BLOCK, 2 * BLOCK, 0);
+            if (first + r >= rows) {
+                Arrays.fill(scratch, r * BLOCK, (r + 1) * BLOCK, 0);
+                continue;
             }
-            for (int i = 0; i < BLOCK; i++) {
-                prepared[inputs + i * GROUP + r] = scratch[BLOCK + i];
+            int from = (first + r) * columns + b * BLOCK;
+            if (n == BLOCK) {
+                prepareBlock(x, from, scratch, r * BLOCK, prepared, sums + r, blocks * GROUP);
+                continue;
             }
+            System.arraycopy(x, from, scratch, line, n);
+            Arrays.fill(scratch, line + n, line + BLOCK, 0);
+            prepareBlock(scratch, line, scratch, r * BLOCK, prepared, sums + r, blocks * GROUP);
+        }
+        group(scratch, prepared, inputs);
+    }
+
+    /** Puts the inputs of eight rows beside each other, in one ascending stream: row by row it took eight times as long. */
+    private static void group(float[] rows, float[] out, int at) {
+        for (int i = 0; i < BLOCK; i++) {
+            int to = at + i * GROUP;
+            out[to] = rows[i];
+            out[to + 1] = rows[BLOCK + i];
+            out[to + 2] = rows[2 * BLOCK + i];
+            out[to + 3] = rows[3 * BLOCK + i];
+            out[to + 4] = rows[4 * BLOCK + i];
+            out[to + 5] = rows[5 * BLOCK + i];
+            out[to + 6] = rows[6 * BLOCK + i];
+            out[to + 7] = rows[7 * BLOCK + i];
         }
     }
 

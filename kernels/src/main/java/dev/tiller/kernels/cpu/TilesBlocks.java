@@ -30,7 +30,8 @@ final class TilesBlocks {
     static final int GROUP = 8;
 
     /** Bytes of the sums of a block. */
-    private static final long SUMS = 2 * GROUP * WORDS;
+    private static final long SUMS =
+            2L * GROUP * L * Float.BYTES; // of Lanes alone: PanelsBlocks is set up by way of this class
 
     /** Bytes of memory that a tile needs: the sums of a block, then those of all blocks so far. */
     static final long SCRATCH = 2 * SUMS;

@@ -24,11 +24,11 @@ class KernelSourceTest {
         return text;
     }
 
-    /** With two orders of threads besides the plain one; the nightly build tries three. */
+    /** With one order of threads besides the plain one, two for planted faults; the nightly build tries three. */
     private static ProcessBuilder builder(String... command) {
         ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
         if (!Boolean.getBoolean("tiller.nightly")) {
-            builder.environment().put("SEEDS", "1 2");
+            builder.environment().put("SEEDS", command[0].endsWith("mutants") ? "1 2" : "1");
         }
         return builder;
     }

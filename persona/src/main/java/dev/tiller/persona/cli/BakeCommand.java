@@ -28,7 +28,8 @@ import picocli.CommandLine.Option;
                         + " that cannot steer. orthogonal: a checkpoint whose embedding, attention and MLP outputs lack the"
                         + " direction. lora: the same as a PEFT adapter of rank 1. bias: a checkpoint that adds the vector at"
                         + " the outputs of its blocks (families with a bias behind the MLP). The logits of the steered and of"
-                        + " the baked model are compared; above the tolerance the exit code is 1.",
+                        + " the baked model are compared; above the tolerance, or above what the steering changes, the exit"
+                        + " code is 1.",
         footer = {
             "",
             "Examples:",
@@ -57,12 +58,8 @@ final class BakeCommand implements Callable<Integer> {
                     + " default of bias: all).")
     private Integer block;
 
-    @Option(
-            names = "--coefficient",
-            paramLabel = "C",
-            defaultValue = "1",
-            description = "bias: how much of the vector (default: 1).")
-    private double coefficient;
+    @Option(names = "--coefficient", paramLabel = "C", description = "bias: how much of the vector (default: 1).")
+    private Double coefficient;
 
     @Option(names = "--f32", description = "Write changed tensors as float32 (default: the type they are stored in).")
     private boolean f32;
@@ -87,6 +84,10 @@ final class BakeCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         VectorFile file = VectorFile.read(vector);
+        if (coefficient != null && (form != Bake.Form.BIAS || !Double.isFinite(coefficient) || coefficient == 0)) {
+            throw new TillerException("--coefficient " + coefficient + ": expected "
+                    + (form == Bake.Form.BIAS ? "a number other than 0" : "it with --as bias only"));
+        }
         String needed = form == Bake.Form.BIAS ? "add" : "ablate";
         if (!force && !file.op().equals(needed)) {
             throw new TillerException(vector + ": was made for " + file.op() + ", --as "
@@ -150,10 +151,11 @@ final class BakeCommand implements Callable<Integer> {
             case ORTHOGONAL -> Bake.orthogonal(model.checkpoint(), first, dtype, out);
             case LORA -> Bake.lora(model.checkpoint(), first, out);
             case BIAS -> {
+                double c = coefficient == null ? 1 : coefficient;
                 directions.replaceAll((b, v) -> {
                     float[] shift = v.clone();
                     for (int i = 0; i < shift.length; i++) {
-                        shift[i] = (float) (coefficient * v[i]);
+                        shift[i] = (float) (c * v[i]);
                     }
                     return shift;
                 });
@@ -166,7 +168,8 @@ final class BakeCommand implements Callable<Integer> {
 
     private int report(Parity parity, boolean rounded) {
         double limit = tolerance != null ? tolerance : rounded ? ROUNDED : EXACT;
-        boolean ok = parity.relative() <= limit;
+        boolean nearer = parity.relative() < parity.unsteered(); // else the steering itself would pass as noise
+        boolean ok = parity.relative() <= limit && nearer;
         JsonObject o = new JsonObject();
         o.addProperty("vector", vector.getFileName().toString());
         o.addProperty("form", form.name().toLowerCase(Locale.ROOT));
@@ -186,7 +189,7 @@ final class BakeCommand implements Callable<Integer> {
                 parity.unsteered(),
                 parity.largest(),
                 limit,
-                ok ? "ok" : "FAILED"));
+                ok ? "ok" : nearer ? "FAILED" : "FAILED, the unsteered model is as near"));
         return ok ? Main.OK : Main.FAILED;
     }
 }

@@ -48,6 +48,7 @@ final class ExtractCommand implements Callable<Integer> {
     /** Key in a vector file's metadata: the block to steer at if none is named. */
     static final String SUGGESTED_BLOCK = "suggested_block";
 
+    private static final double DISPLACEMENT = 0.5;
     private static final int DEFAULT_TOKENS = 128;
 
     private final Console console;
@@ -128,9 +129,8 @@ final class ExtractCommand implements Callable<Integer> {
     @Option(
             names = "--displacement",
             paramLabel = "X",
-            defaultValue = "0.5",
             description = "--method all: how far to steer, in lengths of the difference of means (default: 0.5).")
-    private double displacement;
+    private Double displacement;
 
     @Mixin
     private MethodArguments methods;
@@ -226,8 +226,12 @@ final class ExtractCommand implements Callable<Integer> {
             int block,
             Map<String, String> extra,
             ProgressLine progress) {
-        MethodComparison comparison =
-                new MethodComparison(model, answers, methods.extraction(threshold), block, displacement);
+        MethodComparison comparison = new MethodComparison(
+                model,
+                answers,
+                methods.extraction(threshold),
+                block,
+                displacement == null ? DISPLACEMENT : displacement);
         comparison.vectors().forEach((m, v) -> VectorFile.write(beside(m), v, model, extra));
         String name = read == null ? trait : read.name();
         if (methods.hasQuestions()) {
@@ -282,7 +286,11 @@ final class ExtractCommand implements Callable<Integer> {
             throw new TillerException("--method " + methods.method().key()
                     + ": draws no answers; --pos, --neg and --save-rollouts do not go with it");
         }
-        if (!(displacement > 0 && displacement < Double.POSITIVE_INFINITY)) {
+        if (displacement != null && !methods.all()) {
+            throw new TillerException("--displacement: goes with --method all, found --method "
+                    + methods.method().key());
+        }
+        if (displacement != null && !(displacement > 0 && displacement < Double.POSITIVE_INFINITY)) {
             throw new TillerException("--displacement: expected a number above 0, found " + displacement);
         }
         if ((pos == null) != (neg == null)) {

@@ -36,9 +36,8 @@ final class MethodArguments {
     @Option(
             names = "--c",
             paramLabel = "C",
-            defaultValue = "1",
             description = "logistic: weight of the answers against the penalty (default: 1).")
-    private double c;
+    private Double c;
 
     @Option(
             names = "--shrinkage",
@@ -90,13 +89,17 @@ final class MethodArguments {
     }
 
     Method method() {
-        return Method.of(name, "--method");
+        try {
+            return Method.of(name, "--method");
+        } catch (TillerException e) {
+            throw new TillerException(e.getMessage() + ", " + ALL, e);
+        }
     }
 
     /** Options for answers; the difference of means where the method is another kind of thing. */
     ExtractionOptions extraction(double threshold) {
         Method m = all() || !method().fromAnswers() ? Method.MEAN : method();
-        return new ExtractionOptions(threshold, m, c, shrinkage == null ? Double.NaN : shrinkage);
+        return new ExtractionOptions(threshold, m, c == null ? 1 : c, shrinkage == null ? Double.NaN : shrinkage);
     }
 
     boolean hasQuestions() {
@@ -114,6 +117,7 @@ final class MethodArguments {
     /** Refuses what does not go with the method. */
     void check() {
         Method m = all() ? null : method();
+        only(c != null, "--c", m, Method.LOGISTIC);
         only(shrinkage != null, "--shrinkage", m, Method.LDA);
         only(questions != null, "--ab-questions", m, Method.CAA);
         only(hasPair(), "--prompt-pair", m, Method.ACTADD);

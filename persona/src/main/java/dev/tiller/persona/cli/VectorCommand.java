@@ -147,7 +147,10 @@ final class VectorCommand implements Callable<Integer> {
         return Main.OK;
     }
 
-    @Command(name = "export", header = "Write a vector file for other tools.")
+    @Command(
+            name = "export",
+            header = "Write a vector file for other tools.",
+            description = "What the other format cannot say is refused, or left out with a note.")
     int export(
             @Parameters(paramLabel = "V", description = "Vector file.") Path file,
             @Option(
@@ -201,7 +204,10 @@ final class VectorCommand implements Callable<Integer> {
         return Main.OK;
     }
 
-    @Command(name = "inspect", header = "Show what a vector file says, block by block.")
+    @Command(
+            name = "inspect",
+            header = "Show what a vector file says, block by block.",
+            description = "Files of other tools are shown as they would be imported.")
     int inspect(
             @Parameters(arity = "1..*", paramLabel = "FILE", description = "Vector files, of ours or of other tools.")
                     List<Path> files,

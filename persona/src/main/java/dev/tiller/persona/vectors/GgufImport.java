@@ -2,6 +2,7 @@ package dev.tiller.persona.vectors;
 
 import com.google.gson.JsonObject;
 import dev.tiller.engine.Site;
+import dev.tiller.engine.Vectors;
 import dev.tiller.loader.Json;
 import dev.tiller.loader.TillerException;
 import dev.tiller.loader.gguf.Gguf;
@@ -27,6 +28,9 @@ import java.util.regex.Pattern;
  */
 final class GgufImport {
     private static final Pattern NAME = Pattern.compile("direction\\.(0|[1-9]\\d{0,5})(?:\\.(0|[1-9]\\d{0,3}))?");
+    /** By how much the length of a unit vector may be off, rounded to 16 bits. */
+    private static final double UNIT = 1e-2;
+
     private static final Set<String> ARCHITECTURES = Set.of("controlvector", "steeringvector");
     private static final Map<String, Site> HOOKS = Map.of(
             "residual_stream_post_layer", Site.RESID_POST,
@@ -70,10 +74,21 @@ final class GgufImport {
         for (String key : keys.keys()) {
             draft.source.addProperty(key, keys.describe(key));
         }
+        units(draft);
         glp(draft);
         ours(draft);
         measured(draft, options);
         return draft;
+    }
+
+    /** What the writer's vectors usually are is no statement about this file: lengths that are not 1 are not called so. */
+    private static void units(Draft draft) {
+        boolean unit = draft.directions.values().stream()
+                .flatMap(Arrays::stream)
+                .allMatch(row -> Math.abs(Vectors.norm(row) - 1) < UNIT);
+        if (draft.tool.units().equals("unit norm") && !unit) {
+            draft.metadata.put("units", "unknown");
+        }
     }
 
     private static void method(Draft draft, String method) {

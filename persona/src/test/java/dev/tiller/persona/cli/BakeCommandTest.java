@@ -1,6 +1,7 @@
 package dev.tiller.persona.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonObject;
@@ -157,6 +158,56 @@ class BakeCommandTest {
         String ablate = vector("ablate", 2, 56, 1);
         CliRun.of("bake", "--quiet", "--model", qwen, "--vector", ablate, "--as", "lora", "--out", dir.toString())
                 .failsWith("not empty");
+    }
+
+    /** A tolerance says nothing where the steering changes less than that: as near as no steering is not near. */
+    @Test
+    void steeringThatIsLostInRoundingFails() {
+        String qwen = model("qwen2");
+        String v = vector("ablate", 4, 56, 1);
+        String out = dir.resolve("coefficient").toString();
+        String[] bake = {
+            "bake", "--quiet", "--model", qwen, "--vector", v, "--as", "lora", "--out", out, "--coefficient"
+        };
+        String[] two = java.util.Arrays.copyOf(bake, bake.length + 1);
+        two[bake.length] = "2";
+        CliRun.of(two).failsWith("--coefficient 2.0", "--as bias only");
+        String small = "1e-20";
+        int d = dev.tiller.loader.Json.integer(
+                Json.readObject(Path.of(model("llama_bias")).resolve("config.json")), "hidden_size", "config");
+        String add = vector("add", 4, d, 1);
+        String folder = dir.resolve("small").toString();
+        CliRun run = CliRun.of(
+                "bake",
+                "--quiet",
+                "--model",
+                model("llama_bias"),
+                "--vector",
+                add,
+                "--as",
+                "bias",
+                "--out",
+                folder,
+                "--coefficient",
+                small);
+        assertEquals(1, run.code());
+        assertTrue(run.out().contains("as near"), run.out() + run.err());
+        String none = dir.resolve("none").toString();
+        CliRun.of(
+                        "bake",
+                        "--quiet",
+                        "--model",
+                        model("llama_bias"),
+                        "--vector",
+                        add,
+                        "--as",
+                        "bias",
+                        "--out",
+                        none,
+                        "--coefficient",
+                        "NaN")
+                .failsWith("--coefficient NaN", "a number other than 0");
+        assertFalse(java.nio.file.Files.exists(Path.of(none)));
     }
 
     /** A wrong adapter must not pass: the comparison is made with what was written. */

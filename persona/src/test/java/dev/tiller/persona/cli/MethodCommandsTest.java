@@ -137,12 +137,15 @@ class MethodCommandsTest {
                 "--method actadd | --method actadd: needs --prompt-pair",
                 "--method refusal | needs --judge RULES or --targets",
                 "--method lda --shrinkage 2 | shrinkage: expected 0 to 1, found 2",
-                "--method lda --c 0 | c: expected a number above 0",
+                "--method logistic --c 0 | c: expected a number above 0",
                 "--method mean --shrinkage 0.5 | --shrinkage: goes with --method lda",
                 "--method lda --pad 3 | --pad: goes with --method actadd",
                 "--method caa --ab-questions none.json --pos a --neg b | draws no answers",
                 "--method caa --ab-questions none.json | none.json",
                 "--method all --displacement 0 | --displacement: expected a number above 0",
+                "--method mean --c 3 | --c: goes with --method logistic or all, found --method mean",
+                "--method lda --displacement 1 | --displacement: goes with --method all, found --method lda",
+                "--method pca | accepted: mean, pca_diff, pca_center, logistic, lda, caa, actadd, refusal, all",
                 "--method actadd --prompt-pair a a | the prompts are the same",
                 "--method actadd --prompt-pair a b --pad 99999 | the model has tokens 0..2047"
             })

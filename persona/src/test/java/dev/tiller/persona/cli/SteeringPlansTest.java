@@ -108,6 +108,29 @@ class SteeringPlansTest {
         assertTrue(not.toString().contains("\"fired\":false"), not.toString());
     }
 
+    /** An edit that meets no position of the text is not called applied: the result counts what each one acted on. */
+    @Test
+    void positionsAreCounted() throws IOException {
+        String[][] cases = {
+            {"\"coefficient\": 1", "10"},
+            {"\"span\": {\"role\": \"tool\"}", "0"},
+            {"\"span\": {\"from\": 900, \"to\": 901}", "0"},
+            {"\"span\": {\"from\": 2, \"to\": 5}", "3"},
+            {"\"schedule\": {\"after\": 500}", "0"},
+            {"\"schedule\": {\"after\": 4}", "6"},
+            {"\"schedule\": {\"first\": 3}", "3"},
+            {"\"coefficient\": 0", "0"}
+        };
+        for (String[] c : cases) {
+            JsonObject o = chat("{\"op\": \"add\", " + V + ", " + c[0] + "}");
+            JsonObject applied =
+                    o.getAsJsonObject("steering").getAsJsonArray("edits").get(0).getAsJsonObject();
+            assertEquals(c[1], applied.get("positions").toString(), c[0]);
+        }
+        generate("{\"op\": \"add\", " + V + ", \"span\": \"prompt\", \"schedule\": {\"after\": 2}}", "--prompt", "x")
+                .failsWith("span prompt and schedule after", "contradict");
+    }
+
     @Test
     void aMatrixActsFromItsPosition() throws IOException {
         String matrix =
@@ -118,6 +141,8 @@ class SteeringPlansTest {
                 chat(matrix + ", \"span\": {\"from\": 4, \"to\": 8}}").toString(),
                 chat(matrix + ", \"at\": 4}").toString());
         generate(matrix + "}", "--prompt", "x").failsWith("4 positions", "\"at\"");
+        generate(matrix.replace("25", "{\"norm\": 0.5}") + ", \"at\": 4}", "--prompt", "x")
+                .failsWith("{\"norm\": 0.5}", "a matrix of 4 positions", "a number");
     }
 
     @Test
@@ -136,6 +161,11 @@ class SteeringPlansTest {
                 .failsWith("{\"kl\": 0.5}", "tiller calibrate");
         generate(add.formatted("ablating", "1"), "--prompt", "x").failsWith("ablate", "add", "--force");
         generate(add.formatted("ablating", "1"), "--prompt", "x", "--force").ok();
+        String named =
+                "{\"op\": \"add\", \"vector\": {\"file\": \"ablating.safetensors\", \"tensor\": \"resid_post.3\"},"
+                        + " \"blocks\": [3]}";
+        generate(named, "--prompt", "x").failsWith("ablate", "add", "--force");
+        generate(named, "--prompt", "x", "--force").ok();
     }
 
     private double length() throws IOException {

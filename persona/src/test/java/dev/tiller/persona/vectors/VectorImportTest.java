@@ -227,6 +227,17 @@ class VectorImportTest {
         }
     }
 
+    /** The habit of a writer is not claimed of a file that has other lengths. */
+    @Test
+    void unitsAreThoseOfTheValues() {
+        Path folder = SharedFiles.require("fixtures/formats/gguf");
+        for (String[] c : new String[][] {{"repeng.gguf", "unit norm"}, {"raw_norms.gguf", "unknown"}}) {
+            VectorContent v = VectorImport.read(folder.resolve(c[0]), ImportOptions.from(Tool.REPENG))
+                    .content();
+            assertEquals(c[1], v.metadata().get("units"), c[0]);
+        }
+    }
+
     @Test
     void llamaCppMeasuresOneBlockEarlier() {
         Path path = SharedFiles.require("fixtures/formats/gguf/llama_cpp.gguf");
