@@ -188,5 +188,6 @@ final class ChatCommand implements Callable<Integer> {
         if (done.finish() != dev.tiller.engine.FinishReason.STOP) {
             options.note(console, "(" + GenerateCommand.ending(done) + ")");
         }
+        SteeringArguments.noteIdle(done.applied(), line -> options.note(console, line));
     }
 }

@@ -116,6 +116,7 @@ public class GenerateCommand implements Callable<Integer> {
         }
         if (!generation.applied().edits().isEmpty()) {
             o.add("steering", generation.applied().toJson());
+            SteeringArguments.noteIdle(generation.applied(), line -> options.note(console, line));
         }
         console.line(JsonLines.write(o));
     }
@@ -151,6 +152,7 @@ public class GenerateCommand implements Callable<Integer> {
         if (probe != null) {
             options.note(console, mean(done, scale));
         }
+        SteeringArguments.noteIdle(done.applied(), line -> options.note(console, line));
     }
 
     private static String mean(Generation done, double scale) {

@@ -2,6 +2,7 @@ package dev.tiller.persona.cli;
 
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
+import dev.tiller.engine.AppliedPlan;
 import dev.tiller.engine.Edit;
 import dev.tiller.engine.Model;
 import dev.tiller.engine.Probe;
@@ -15,6 +16,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
+import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import picocli.CommandLine.Option;
@@ -126,6 +129,22 @@ final class SteeringArguments {
         JsonObject plan = new JsonObject();
         plan.add("edits", edits);
         return plan.toString();
+    }
+
+    /** Says which edits of a plan did nothing to a text, so that nobody takes it for steered. */
+    static void noteIdle(AppliedPlan applied, Consumer<String> note) {
+        for (AppliedPlan.AppliedEdit a : applied.edits()) {
+            String what = a.edit().op().key() + " of \"" + a.edit().vector().name() + "\" did nothing here: ";
+            if (a.edit().isIdle()) {
+                note.accept(what + "its coefficient or strength is 0");
+            } else if (!a.fired()) {
+                note.accept(
+                        what + String.format(Locale.ROOT, "its condition measured %.3g on the prompt", a.measured()));
+            } else if (a.positions() == 0) {
+                note.accept(what + "no position of this text is in its span "
+                        + a.edit().span() + " and schedule");
+            }
+        }
     }
 
     /** True if vectors of another model or operation are to be used. */

@@ -127,6 +127,15 @@ class SteeringPlansTest {
                     o.getAsJsonObject("steering").getAsJsonArray("edits").get(0).getAsJsonObject();
             assertEquals(c[1], applied.get("positions").toString(), c[0]);
         }
+        CliRun loud = CliRun.of(
+                "generate",
+                "--max-tokens",
+                "3",
+                "--steering",
+                plan("{\"op\": \"add\", " + V + ", " + cases[1][0] + "}").toString(),
+                "--messages",
+                dir.resolve("chat.json").toString());
+        assertTrue(loud.err().contains("did nothing here: no position of this text is in its span"), loud.err());
         generate("{\"op\": \"add\", " + V + ", \"span\": \"prompt\", \"schedule\": {\"after\": 2}}", "--prompt", "x")
                 .failsWith("span prompt and schedule after", "contradict");
     }
