@@ -53,7 +53,7 @@ keep() {
 }
 
 name_of() {
-    basename "${1%/}" | sed 's/\.gguf$//' | tr -c 'A-Za-z0-9.\n' '-'
+    basename "${1%/}" | sed 's/\.gguf$//' | tr -c 'A-Za-z0-9._\n' '-'
 }
 
 wanted() {
