@@ -16,8 +16,8 @@ import jdk.incubator.vector.VectorOperators;
  * Everything is written out, because the compiler needs every vector in a local variable of a method without calls that it
  * cannot see through. Codes of one place in their words are a short loop: written out as well it would be slower.
  *
- * <p>The lines of a block are read in ascending order: with the scales in front and read last, the processor did not fetch
- * ahead, and unpacking and reading took turns.
+ * <p>The lines of a block are read in ascending order. With the scales in front and read last, 4-bit weights took 1.6 times
+ * as long from memory, probably because the processor does not fetch ahead then.
  *
  * <p>Parameters: the blocks of a panel from byte {@code at} of {@code w}; x as {@link PanelsBlocks#prepare} leaves it.
  */
