@@ -79,7 +79,7 @@ abstract class Panels {
 
     /** Does units {@code from} to {@code to - 1} of it; x is [rows, k]. */
     void prepare(float[] x, int rows, float[] prepared, int from, int to, float[] scratch) {
-        throw new UnsupportedOperationException();
+        throw new UnsupportedOperationException("these panels are multiplied with x itself: prepared() is 0");
     }
 
     /** Floats of scratch memory that {@link #prepare} has. */
