@@ -34,6 +34,7 @@ public final class SiteTemplate extends Variant {
         boolean plain = delta != null
                 && delta.edits().isEmpty()
                 && delta.norm() == null
+                && delta.scale() == 1
                 && delta.writeEdits().isEmpty()
                 && after.isEmpty()
                 && simple(edits)

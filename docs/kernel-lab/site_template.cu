@@ -4,8 +4,8 @@
 //   tiller lab run site=my_site.cu --prompt "Once upon a time" --max-tokens 20
 //
 // One block works on one row of the residual [T, d]; grid (T), any block that is a multiple of 32. In this order:
-//   delta edits of phase OUT, delta norm, edits of phase WRITE, x += delta, edits of phase EDIT, taps, edits of phase AFTER,
-//   normed = norm(x)
+//   delta edits of phase OUT, delta norm, delta *= dscale, edits of phase WRITE, x += delta, edits of phase EDIT, taps,
+//   edits of phase AFTER, normed = norm(x)
 // The structs Edit and Taps are in args.cuh, conversions and block_sum in common.cuh.
 #include "args.cuh"
 #include "common.cuh"
@@ -107,8 +107,8 @@ __device__ void tap(const float* row, const Taps& taps, int d, float* red) {
 
 template <class O>
 __device__ void site(float* x, float* delta, const Edit* edits, const Taps* taps, const float* dw, const float* db,
-                     float deps, float doffset, int dkind, const float* w, const float* b, float eps, float offset,
-                     int kind, O* normed, int d) {
+                     float deps, float doffset, int dkind, float dscale, const float* w, const float* b, float eps,
+                     float offset, int kind, O* normed, int d) {
     __shared__ float red[32];
     const long long at = (long long)blockIdx.x * d;
     const Edit* list = edits ? edits + blockIdx.x * EDITS_INLINE : nullptr;
@@ -117,6 +117,7 @@ __device__ void site(float* x, float* delta, const Edit* edits, const Taps* taps
         float* added = delta + at;
         edit(added, list, PHASE_OUT, d, red);
         if (dkind) norm(added, dw, db, deps, doffset, dkind, added, d, red);
+        for (int i = threadIdx.x; dscale != 1.f && i < d; i += blockDim.x) added[i] *= dscale;
         edit(added, list, PHASE_WRITE, d, red);
         for (int i = threadIdx.x; i < d; i += blockDim.x) row[i] += added[i];
     }
@@ -127,11 +128,12 @@ __device__ void site(float* x, float* delta, const Edit* edits, const Taps* taps
 }
 
 // One entry for each type that the norm's output (the input of the next matmul) may have.
-#define SITE(O, name)                                                                                              \
-    extern "C" __global__ void name(float* x, float* delta, const Edit* edits, const Taps* taps, const float* dw,   \
-                                    const float* db, float deps, float doffset, int dkind, const float* w,          \
-                                    const float* b, float eps, float offset, int kind, O* normed, int d) {         \
-        site(x, delta, edits, taps, dw, db, deps, doffset, dkind, w, b, eps, offset, kind, normed, d);             \
+#define SITE(O, name)                                                                                                \
+    extern "C" __global__ void name(float* x, float* delta, const Edit* edits, const Taps* taps, const float* dw,     \
+                                    const float* db, float deps, float doffset, int dkind, float dscale,              \
+                                    const float* w, const float* b, float eps, float offset, int kind, O* normed,     \
+                                    int d) {                                                                          \
+        site(x, delta, edits, taps, dw, db, deps, doffset, dkind, dscale, w, b, eps, offset, kind, normed, d);       \
     }
 SITE(float, site_f32)
 SITE(bf16, site_bf16)

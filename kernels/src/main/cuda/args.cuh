@@ -10,6 +10,7 @@ struct RowArgs {
     const int* pages;
     int pageStride;
     int rows;
+    const int* angle;  // row of the table of angles
 };
 
 // Keys and values: pages of 16 positions in slabs of 2^slabShift pages. In a page the numbers of one block and one

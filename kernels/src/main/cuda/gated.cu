@@ -2,6 +2,8 @@
 // Grid (any, T): the blocks of a row share its numbers; ceil(f / 1024) blocks of 256 read each number once.
 //   gated_{O}        four neighbours an access where f and addresses allow
 //   gated_{O}_naive  one number an access
+// activation_{O}: out[i] = act(x[i]), n numbers. scale_cap: in place x[i] = scale * x[i], then cap * tanh(x[i] / cap) if cap
+// is above 0. Any grid in one dimension, any block (256).
 #include "common.cuh"
 
 template <class O>
@@ -35,3 +37,17 @@ __device__ __forceinline__ void gated(const float* x, int f, int activation, O* 
         gated_naive(x, f, activation, out);                                                                      \
     }
 FOR_OPERANDS(GATED)
+
+extern "C" __global__ void scale_cap(float* x, long long n, float scale, float cap) {
+    for (long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x; i < n; i += (long long)gridDim.x * blockDim.x) {
+        const float v = scale * x[i];
+        x[i] = cap > 0.f ? cap * tanhf(v / cap) : v;
+    }
+}
+
+#define ACTIVATION(O, suffix)                                                                                         \
+    extern "C" __global__ void activation_##suffix(const float* x, long long n, int activation, O* out) {             \
+        for (long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x; i < n; i += (long long)gridDim.x * blockDim.x) \
+            out[i] = from_float<O>(activate(activation, x[i]));                                                       \
+    }
+FOR_OPERANDS(ACTIVATION)

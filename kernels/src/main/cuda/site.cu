@@ -1,5 +1,5 @@
 // site: the residual site of a row, one launch. Grid (T). In float32, in this order:
-//   delta edits of phase OUT, delta norm, edits of phase WRITE, x += delta, edits of phase EDIT, taps, edits of phase AFTER,
+//   delta edits of phase OUT, delta norm, delta *= deltaScale, edits of phase WRITE, x += delta, edits of phase EDIT, taps, edits of phase AFTER,
 //   store x, normed = norm(x).
 // Without delta the phases OUT and WRITE do not take place; a norm of kind 0 does not either. delta is scratch afterwards.
 // Rows without edits take the same path: their list is empty. edits and taps may be null. If d is a multiple of 4,
@@ -20,6 +20,7 @@ struct SiteCall {
     const Edit* edits;
     const Taps* taps;
     NormArgs deltaNorm;
+    float deltaScale;
     NormArgs norm;
     O* normed;
     int d;
@@ -158,6 +159,9 @@ __device__ __forceinline__ void site_naive(const SiteCall<O>& a) {
         float* row = phase <= PHASE_WRITE ? delta : x;
         if (list) edits_plain(row, list, phase, a.d, red);
         if (phase == PHASE_OUT && a.deltaNorm.kind) normalise_plain(row, a.deltaNorm, row, a.d, red);
+#pragma unroll 1
+        for (int i = threadIdx.x; phase == PHASE_OUT && a.deltaScale != 1.f && i < a.d; i += blockDim.x)
+            row[i] *= a.deltaScale;
 #pragma unroll 1
         for (int i = threadIdx.x; phase == PHASE_WRITE && i < a.d; i += blockDim.x) x[i] += row[i];
         if (phase == PHASE_EDIT && a.taps) taps_plain(x, *a.taps, a.d, red);
@@ -386,6 +390,7 @@ struct SiteRow {
         for (int phase = a.delta ? PHASE_OUT : PHASE_EDIT; phase <= PHASE_AFTER; phase++) {
             edit_phase(v, list, phase, d, reduce);
             if (phase == PHASE_OUT && a.deltaNorm.kind) normalise(v, a.deltaNorm, d, reduce);
+            if (phase == PHASE_OUT && a.deltaScale != 1.f) v.scale(a.deltaScale);
             if (phase == PHASE_WRITE) v.add(x);
             if (phase == PHASE_EDIT && __any_sync(0xffffffffu, taps.own != 0)) tap_slice(v, a.x + at, taps, d, reduce);
         }
@@ -406,12 +411,15 @@ __device__ __forceinline__ void site(const SiteCall<O>& a) {
     if (!with_slices(a.d, vec, row)) site_naive(a);
 }
 
-#define SITE_PARAMETERS(O)                                                                                       \
-    float *x, float *delta, const Edit *edits, const Taps *taps, const float *dw, const float *db, float deps,   \
-        float doffset, int dkind, const float *w, const float *b, float eps, float offset, int kind, O *normed, \
-        int d
-#define SITE_CALL(O) \
-    SiteCall<O> { x, delta, edits, taps, NormArgs{dw, db, deps, doffset, dkind}, NormArgs{w, b, eps, offset, kind}, normed, d }
+#define SITE_PARAMETERS(O)                                                                                     \
+    float *x, float *delta, const Edit *edits, const Taps *taps, const float *dw, const float *db, float deps, \
+        float doffset, int dkind, float dscale, const float *w, const float *b, float eps, float offset,       \
+        int kind, O *normed, int d
+#define SITE_CALL(O)                                                                                             \
+    SiteCall<O> {                                                                                                \
+        x, delta, edits, taps, NormArgs{dw, db, deps, doffset, dkind}, dscale, NormArgs{w, b, eps, offset, kind}, \
+            normed, d                                                                                            \
+    }
 #define SITE(O, suffix)                                                                                          \
     extern "C" __global__ void __launch_bounds__(512, 1) site_##suffix(SITE_PARAMETERS(O)) { site(SITE_CALL(O)); } \
     extern "C" __global__ void site_##suffix##_naive(SITE_PARAMETERS(O)) { site_naive(SITE_CALL(O)); }

@@ -37,3 +37,38 @@ CASE(gated) {
     gates("gated_f16", gated_f16);
     gates("gated_f16_naive", gated_f16_naive);
 }
+
+template <class O>
+static void activations(const char* name, void (*kernel)(const float*, long long, int, O*)) {
+    for (int n : {1, 7, 300, 1025})
+        for (int activation : {ACT_SILU, ACT_GELU, ACT_GELU_TANH}) {
+            at = text("%s n=%d activation=%d", name, n, activation);
+            std::vector<float> x = normals(n, 3);
+            Array<float> dx(x);
+            Array<O> out(n);
+            launch(name, kernel, dim3(pick({1, 3})), pick({32, 256}), 0, dx.p(), (long long)n, activation, out.p());
+            std::vector<double> expected;
+            for (float v : x) expected.push_back(exact(activation, v));
+            close("out", out.read(), expected, unit(O()) + 2e-6, unit(O()) > 1e-4 ? 1e-6 : 2e-8);
+        }
+}
+
+CASE(activation_alone) {
+    activations("activation_f32", activation_f32);
+    activations("activation_bf16", activation_bf16);
+    activations("activation_f16", activation_f16);
+}
+
+CASE(scales_and_caps) {
+    for (int n : {1, 7, 300, 1025})
+        for (float cap : {0.f, 5.f, 30.f}) {
+            const float scale = pick({1.f, 0.125f, -3.f});
+            at = text("scale_cap n=%d scale=%f cap=%f", n, scale, cap);
+            std::vector<float> x = normals(n, 20);
+            Array<float> dx(x);
+            LAUNCH(scale_cap, dim3(pick({1, 3})), pick({32, 256}), 0, dx.p(), (long long)n, scale, cap);
+            std::vector<double> expected;
+            for (float v : x) expected.push_back(cap > 0 ? cap * std::tanh((double)scale * v / cap) : (double)scale * v);
+            close("x", dx.read(), expected, 1e-6, 1e-7);
+        }
+}

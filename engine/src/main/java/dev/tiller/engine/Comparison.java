@@ -190,11 +190,13 @@ public final class Comparison {
             System.arraycopy(answer, 0, tokens, prompt.length, answer.length);
             this.promptLength = prompt.length;
             this.sequence = model.newSequence(plan, promptLength);
+            sequence.expect(tokens.length);
         }
 
         /** Begins with what both have in common before the answer. */
         void share(Line other) {
-            int most = Math.min(promptLength, other.promptLength) - 1;
+            boolean alike = sequence.isLong() == other.sequence.isLong();
+            int most = alike ? Math.min(promptLength, other.promptLength) - 1 : 0;
             int same = 0;
             while (same < most
                     && tokens[same] == other.tokens[same]

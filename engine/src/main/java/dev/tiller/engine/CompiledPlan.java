@@ -86,7 +86,7 @@ final class CompiledPlan {
     /** The same for vectors that say themselves how long residuals are. */
     static CompiledPlan compile(
             SteeringPlan plan, int blocks, int width, int maxPositions, Supplier<String> fingerprint) {
-        return compile(plan, new PlanChecks(blocks, width, maxPositions, fingerprint), blocks, (site, block) -> {
+        return compile(plan, new PlanChecks(blocks, width, maxPositions, false, fingerprint), blocks, (site, block) -> {
             throw new TillerException("steering plan: the mean residual norm is not known");
         });
     }

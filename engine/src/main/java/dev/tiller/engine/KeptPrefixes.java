@@ -16,8 +16,12 @@ final class KeptPrefixes {
     private static final int MOST_TEXTS = 8;
     private static final int LEAST_SHARE = 4;
 
-    /** Tokens of an ended text as far as they are stored in full pages. */
-    record Kept(int[] tokens, Treatment treatment, int[] pages) {}
+    /**
+     * Tokens of an ended text as far as they are stored in full pages.
+     *
+     * @param isLong its rotary angles were those of long texts
+     */
+    record Kept(int[] tokens, Treatment treatment, boolean isLong, int[] pages) {}
 
     private final KvCache cache;
     /** The oldest first. */
@@ -38,7 +42,7 @@ final class KeptPrefixes {
         for (int page : pages) {
             cache.share(page);
         }
-        Kept text = new Kept(stored, sequence.treatment(), pages);
+        Kept text = new Kept(stored, sequence.treatment(), sequence.isLong(), pages);
         texts.removeIf(t -> isBeginning(t, text) && drop(t));
         texts.add(text);
         while (texts.size() > MOST_TEXTS || distinctPages() > cache.limit() / LEAST_SHARE) {
@@ -48,7 +52,7 @@ final class KeptPrefixes {
 
     private static boolean isBeginning(Kept a, Kept b) {
         return a.tokens.length <= b.tokens.length
-                && common(a, b.tokens, b.tokens.length, b.treatment) == a.tokens.length;
+                && common(a, b.tokens, b.tokens.length, b.treatment, b.isLong) == a.tokens.length;
     }
 
     private boolean drop(Kept text) {
@@ -68,8 +72,8 @@ final class KeptPrefixes {
     }
 
     /** Positions of a kept text that a new text of so many tokens under its own treatment would compute again. */
-    private static int common(Kept kept, int[] tokens, int count, Treatment treatment) {
-        int limit = Math.min(kept.tokens.length, count);
+    private static int common(Kept kept, int[] tokens, int count, Treatment treatment, boolean isLong) {
+        int limit = kept.isLong == isLong ? Math.min(kept.tokens.length, count) : 0;
         int same = 0;
         while (same < limit && kept.tokens[same] == tokens[same] && treatment.actsLike(kept.treatment, same)) {
             same++;
@@ -82,7 +86,7 @@ final class KeptPrefixes {
         Kept best = null;
         int pages = 0;
         for (Kept t : texts) {
-            int n = common(t, tokens, count, sequence.treatment()) / KvPages.PAGE;
+            int n = common(t, tokens, count, sequence.treatment(), sequence.isLong()) / KvPages.PAGE;
             if (n > pages) {
                 best = t;
                 pages = n;
@@ -97,10 +101,10 @@ final class KeptPrefixes {
     }
 
     /** Positions that {@link #share} would take over. */
-    int longest(Treatment treatment, int[] tokens, int count) {
+    int longest(Sequence sequence, int[] tokens, int count) {
         int best = 0;
         for (Kept t : texts) {
-            best = Math.max(best, common(t, tokens, count, treatment) / KvPages.PAGE * KvPages.PAGE);
+            best = Math.max(best, common(t, tokens, count, sequence.treatment(), sequence.isLong()) / KvPages.PAGE * KvPages.PAGE);
         }
         return best;
     }

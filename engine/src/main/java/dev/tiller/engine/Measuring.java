@@ -51,6 +51,7 @@ final class Measuring {
         Step step = model.newStep();
         int most = model.backend().rowsPerStep();
         try (Sequence s = model.newSequence(treatment)) {
+            s.expect(treatment.promptLength());
             for (int from = 0; from < treatment.promptLength(); from += most) {
                 int rows = Math.min(most, treatment.promptLength() - from);
                 step.clear();

@@ -184,10 +184,12 @@ public final class Model implements AutoCloseable {
         return Optional.ofNullable(cacheProblem);
     }
 
-    /** Bytes of the weight matrices that a step must read whatever its rows are: all but an embedding table of its own. */
+    /**
+     * Bytes of the weight matrices that a step must read whatever its rows are: all but an embedding table of its own and
+     * the experts that a single row does not go through.
+     */
     public long weightBytesPerStep() {
-        return weights.bytes()
-                - (weights.head() == weights.embed() ? 0 : weights.embed().bytes());
+        return weights.bytesPerStep();
     }
 
     /** Formats in which weight matrices are kept in memory, e.g. "bf16"; several are joined by "+", those of the blocks first: "q4+q8". */
@@ -337,14 +339,15 @@ public final class Model implements AutoCloseable {
                 plan,
                 p -> CompiledPlan.compile(
                         p,
-                        new PlanChecks(spec.blocks(), spec.width(), spec.maxPositions(), this::fingerprint),
+                        new PlanChecks(
+                                spec.blocks(), spec.width(), spec.maxPositions(), spec.parallel(), this::fingerprint),
                         spec.blocks(),
                         residualNorms));
     }
 
     /** An empty list of rows for {@link #forward}. */
     public Step newStep() {
-        return new Step(spec.vocabulary(), spec.maxPositions());
+        return new Step(spec.vocabulary(), spec.maxPositions(), spec.shortContext());
     }
 
     /** A new plain text under a plan. Conditions on the prompt are refused: its steps are the caller's business. */
@@ -354,11 +357,13 @@ public final class Model implements AutoCloseable {
             throw new TillerException("steering plan: a condition that is measured on the prompt needs a run that"
                     + " measures it: generate, activations or pooled residuals");
         }
-        return newSequence(treatment);
+        Sequence sequence = newSequence(treatment);
+        sequence.expect(promptLength);
+        return sequence;
     }
 
     Sequence newSequence(Treatment treatment) {
-        return new Sequence(cache, treatment);
+        return new Sequence(cache, treatment, spec.shortContext());
     }
 
     /** Runs a step; logits [outputs, V] are valid until the next call. */

@@ -130,6 +130,7 @@ public final class Perplexity {
 
         void add(Window w) {
             current = model.newSequence(plan, 1);
+            current.expect(w.end - w.begin);
             int last = w.end - 1;
             for (int at = w.begin; at < last; ) {
                 int rows = Math.min(room - step.size(), last - at);

@@ -11,18 +11,21 @@ final class PlanChecks {
     private final int blocks;
     private final int width;
     private final int maxPositions;
+    private final boolean parallel;
     private final Supplier<String> fingerprint;
 
     /**
      * @param blocks blocks L of the model
      * @param width model width d
      * @param maxPositions longest context
+     * @param parallel attention and MLP of a block read the same residual
      * @param fingerprint of the model, asked for only if a vector has one
      */
-    PlanChecks(int blocks, int width, int maxPositions, Supplier<String> fingerprint) {
+    PlanChecks(int blocks, int width, int maxPositions, boolean parallel, Supplier<String> fingerprint) {
         this.blocks = blocks;
         this.width = width;
         this.maxPositions = maxPositions;
+        this.parallel = parallel;
         this.fingerprint = fingerprint;
     }
 
@@ -47,6 +50,7 @@ final class PlanChecks {
         for (int block : blocksOf(e)) {
             range("block", block, v);
             for (Site site : e.sites()) {
+                exists(site, v);
                 direction(v, site, block);
                 if (e.second() != null) {
                     direction(e.second(), site, block);
@@ -76,6 +80,15 @@ final class PlanChecks {
             if (e.when().measure() == Condition.Measure.TOKEN) {
                 blocksOf(e).forEach(b -> e.sites().forEach(site -> before(e.when(), e.vector(), site, b)));
             }
+        }
+    }
+
+    /** In parallel blocks nothing lies between attention and MLP. */
+    private void exists(Site site, SteeringVector v) {
+        if (parallel && site == Site.RESID_MID) {
+            throw new TillerException("steering plan: vector \"" + v.name() + "\": site resid_mid does not exist in this"
+                    + " model: attention and MLP of its blocks read the same residual, so nothing lies between them;"
+                    + " accepted: resid_pre, resid_post, attn_out, attn_write, mlp_out, mlp_write");
         }
     }
 
@@ -169,6 +182,7 @@ final class PlanChecks {
             throw new TillerException("steering plan: when: site " + c.site().key()
                     + " cannot be measured; accepted: resid_pre, resid_mid, resid_post");
         }
+        exists(c.site(), c.probe());
         direction(c.probe(), c.site(), c.block());
         origin(c.probe());
     }

@@ -1,6 +1,7 @@
 package dev.tiller.engine;
 
 import dev.tiller.kernels.KvPages;
+import dev.tiller.loader.TillerException;
 import java.util.Arrays;
 
 /** The state of one text under way: how many positions are stored, its pages, its plan. Close it to free the pages. */
@@ -10,10 +11,42 @@ public final class Sequence implements AutoCloseable {
     private int[] pages = new int[4];
     private int pageCount;
     private int length;
+    private final int shortContext;
+    private boolean isLong;
 
     Sequence(KvCache cache, Treatment treatment) {
+        this(cache, treatment, 0);
+    }
+
+    /** @param shortContext as {@link ModelSpec#shortContext} */
+    Sequence(KvCache cache, Treatment treatment, int shortContext) {
         this.cache = cache;
         this.treatment = treatment;
+        this.shortContext = shortContext;
+    }
+
+    /**
+     * Says how many positions the text has, if more than are stored: where long texts have other rotary angles than short
+     * ones, all keys have to be made with the right ones. A text that has begun as a short one cannot become a long one.
+     */
+    public void expect(int positions) {
+        if (outgrows(positions)) {
+            if (length > 0) {
+                throw new TillerException("the text grows beyond " + shortContext + " positions, where this model's rotary"
+                        + " angles change for all of them: begin it anew, or say its length before");
+            }
+            isLong = true;
+        }
+    }
+
+    /** True if with so many positions the keys stored so far are of no use. */
+    boolean outgrows(int positions) {
+        return shortContext > 0 && positions > shortContext && !isLong;
+    }
+
+    /** True if its rotary angles are those of long texts. */
+    boolean isLong() {
+        return isLong;
     }
 
     /** Positions stored so far. */
@@ -111,5 +144,6 @@ public final class Sequence implements AutoCloseable {
             cache.release(pages[--pageCount]);
         }
         length = 0;
+        isLong = false;
     }
 }

@@ -16,15 +16,23 @@ public final class Step {
     private int[] ids = new int[64];
     private int[] position = new int[64];
     private int[] sequenceOf = new int[64];
+    private int[] angle = new int[64];
     private int[] outputs = new int[16];
     private int count;
     private int outputCount;
     private final List<Sequence> sequences = new ArrayList<>();
     private Rows rows;
+    private final int shortContext;
 
     Step(int vocabulary, int maxPositions) {
+        this(vocabulary, maxPositions, 0);
+    }
+
+    /** @param shortContext as {@link ModelSpec#shortContext} */
+    Step(int vocabulary, int maxPositions, int shortContext) {
         this.vocabulary = vocabulary;
         this.maxPositions = maxPositions;
+        this.shortContext = shortContext;
     }
 
     /** Forgets all rows. */
@@ -59,12 +67,15 @@ public final class Step {
             throw new TillerException("the text needs " + (sequence.length() + n)
                     + " positions, the model's context has " + maxPositions);
         }
+        sequence.expect(sequence.length() + n);
         grow(n);
         int firstRow = count;
+        int firstAngle = sequence.isLong() ? shortContext : 0;
         int p = sequence.append(n);
         for (int i = 0; i < n; i++) {
             ids[count] = tokens[from + i];
             position[count] = p + i;
+            angle[count] = firstAngle + p + i;
             sequenceOf[count] = sequences.size();
             count++;
             if (logits == Logits.ALL || logits == Logits.LAST && i == n - 1) {
@@ -92,6 +103,7 @@ public final class Step {
             ids = Arrays.copyOf(ids, size);
             position = Arrays.copyOf(position, size);
             sequenceOf = Arrays.copyOf(sequenceOf, size);
+            angle = Arrays.copyOf(angle, size);
         }
     }
 
@@ -127,7 +139,7 @@ public final class Step {
             for (int i = 0; i < pages.length; i++) {
                 pages[i] = sequences.get(i).pageTable();
             }
-            rows = new Rows(count, position, sequenceOf, pages);
+            rows = new Rows(count, position, sequenceOf, pages, shortContext == 0 ? null : angle);
         }
         return rows;
     }

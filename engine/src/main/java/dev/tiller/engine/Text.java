@@ -63,6 +63,7 @@ final class Text {
         this.tokens = Arrays.copyOf(request.prompt(), n + 16);
         this.count = n;
         this.sequence = model.newSequence(treatment);
+        sequence.expect(n);
         if (request.maxTokens() == 0) {
             finish = FinishReason.LENGTH;
         }
@@ -87,6 +88,10 @@ final class Text {
         logitsAsked = false;
         steppedBack = false;
         stepRows = 0;
+        if (!done() && sequence.outgrows(count)) {
+            fed = sequence.truncate(0); // all of its keys change
+            sequence.expect(count);
+        }
         int n = Math.min(count - fed, budget);
         if (n <= 0 || done()) {
             return 0;
@@ -149,7 +154,8 @@ final class Text {
 
     /** Positions of this text that another one could take over, whole pages, its last prompt token excluded. */
     int sharable(Text other) {
-        int limit = Math.min(request.prompt().length, other.most());
+        boolean alike = sequence.isLong() == other.sequence.isLong();
+        int limit = alike ? Math.min(request.prompt().length, other.most()) : 0;
         int same = 0;
         while (same < limit && tokens[same] == other.tokens[same] && treatment.actsLike(other.treatment, same)) {
             same++;
@@ -168,7 +174,7 @@ final class Text {
 
     /** Positions that are kept of an earlier text. */
     int kept() {
-        return model.cache().kept().longest(treatment, tokens, most());
+        return model.cache().kept().longest(sequence, tokens, most());
     }
 
     void shareKept() {
@@ -195,6 +201,7 @@ final class Text {
     /** Gives its pages back. What it has said stays said; its tokens will be computed again when there is room. */
     void restart() {
         sequence.close();
+        sequence.expect(count);
         fed = 0;
         logitsAsked = false;
         decision.restart();

@@ -89,6 +89,7 @@ final class Goldens implements AutoCloseable {
                 "add_response", "{\"edits\":[" + add + ",\"span\":\"generation\"}]}",
                 "add_prompt", "{\"edits\":[" + add + ",\"span\":\"prompt\"}]}",
                 "add_two", two,
+                "ablate_writes", "{\"edits\":[" + ablate + "[\"resid_pre\",\"attn_write\",\"mlp_write\"]}]}",
                 "ablate_modules", "{\"edits\":[" + ablate + "[\"resid_pre\",\"attn_out\",\"mlp_out\"]}]}",
                 "ablate_out", "{\"edits\":[" + ablate + "[\"resid_post\"]}]}",
                 "clamp", clamp);

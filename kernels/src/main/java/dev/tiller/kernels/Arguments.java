@@ -9,7 +9,7 @@ import java.util.Arrays;
 public final class Arguments {
     private Arguments() {}
 
-    private static IllegalArgumentException refuse(String expected, Object found) {
+    static IllegalArgumentException refuse(String expected, Object found) {
         return new IllegalArgumentException("expected " + expected + ", found " + found);
     }
 
@@ -42,7 +42,7 @@ public final class Arguments {
         rows(owner, "buffer", b, 0);
     }
 
-    private static void distinct(String names, Buffer a, Buffer b) {
+    static void distinct(String names, Buffer a, Buffer b) {
         if (a == b) {
             throw refuse(names + " to be two buffers", "one");
         }
@@ -108,7 +108,7 @@ public final class Arguments {
         indices("positions", rows.position(), rows.count(), Integer.MAX_VALUE);
     }
 
-    private static void columns(String name, Buffer x, int from, long width) {
+    static void columns(String name, Buffer x, int from, long width) {
         if (from < 0 || from + width > x.columns()) {
             throw refuse(name + " in columns " + from + " to " + (from + width - 1), shape(x));
         }
@@ -124,7 +124,7 @@ public final class Arguments {
         if (table.sin().length < table.positions() * table.half()) {
             throw refuse(table.cos().length + " sines", table.sin().length);
         }
-        indices("positions", rows.position(), rows.count(), table.positions());
+        indices("angles", rows.angles(), rows.count(), table.positions());
     }
 
     /** Arguments of {@link Backend#appendKv}. */
@@ -244,6 +244,9 @@ public final class Arguments {
         edit(owner, delta.values(), rows, delta.writeEdits());
         distinct("x and directions", x, delta.edits().directions());
         distinct("x and directions", x, delta.writeEdits().directions());
+        if (!Float.isFinite(delta.scale())) {
+            throw refuse("a finite scale", delta.scale());
+        }
         if (delta.norm() != null) {
             norm(owner, delta.values(), rows, delta.norm(), delta.values());
         }

@@ -114,7 +114,10 @@ public interface Backend extends AutoCloseable {
     /** out[t] = norm(x[t]); x, out [T, d], may be the same buffer. */
     void norm(Buffer x, int rows, Norm norm, Buffer out);
 
-    /** Rotates {@code heads} consecutive heads of width k that begin at {@code column}, in place, each row by its position. */
+    /**
+     * Rotates {@code heads} consecutive heads of width k that begin at {@code column}, in place, each row by its place in
+     * {@link Rows#angles}.
+     */
     void rope(Buffer x, Rows rows, int column, int heads, int headDim, RopeTable table);
 
     /**
@@ -125,15 +128,14 @@ public interface Backend extends AutoCloseable {
     void appendKv(Buffer x, Rows rows, int kColumn, int vColumn, KvPages kv, int block);
 
     /**
-     * All that comes before attention: rotates query heads of qkv [T, (h + 2g) k] (queries, keys, values side by side) in
-     * place, and stores rotated keys, and values. The keys in qkv are used up.
+     * All that comes before attention, on qkv [T, (h + 2g) k] (queries, keys, values side by side): norms of query and key
+     * heads, rotation, storing of keys and values. Query heads stay in qkv; its keys are used up.
+     *
+     * @param norms or null for none
+     * @param table or null if the heads are not rotated
      */
-    default void prepareAttention(Buffer qkv, Rows rows, AttentionSpec spec, RopeTable table, KvPages kv, int block) {
-        int k = spec.headDim();
-        int keys = spec.heads() * k;
-        rope(qkv, rows, 0, spec.heads() + spec.kvHeads(), k, table);
-        appendKv(qkv, rows, keys, keys + spec.kvHeads() * k, kv, block);
-    }
+    void prepareAttention(
+            Buffer qkv, Rows rows, AttentionSpec spec, HeadNorms norms, RopeTable table, KvPages kv, int block);
 
     /**
      * Causal attention of each row over positions 0..p of its own sequence (already stored, its own row included):
@@ -143,6 +145,30 @@ public interface Backend extends AutoCloseable {
 
     /** out[t, i] = act(x[t, i]) * x[t, f + i]; x [T, 2f] (gate | up), out [T, f]. */
     void gatedActivation(Buffer x, int rows, Activation activation, Buffer out);
+
+    /** out[t, i] = act(x[t, i]); x and out [T, f], two buffers. */
+    void activation(Buffer x, int rows, Activation activation, Buffer out);
+
+    /** In place x = scale * x, then x = cap * tanh(x / cap) if cap is above 0; x [T, n]. */
+    void scaleAndCap(Buffer x, int rows, float scale, float cap);
+
+    /** True if {@link #mixture} can be used. */
+    default boolean supportsMixture() {
+        return false;
+    }
+
+    /**
+     * A mixture of experts. The weights of a row are the softmax of its scores over all E experts; the {@code chosen}
+     * largest count (on ties the lower index, not-a-number last), divided by their sum if the mixture is normalised:
+     * out[t] = sum over the chosen e, in ascending order, of weight[e] * down_e(act(gate_e(x[t])) * up_e(x[t])).
+     *
+     * @param x [T, d]
+     * @param scores [T, E] logits of the router
+     * @param out [T, d], another buffer
+     */
+    default void mixture(Buffer x, int rows, Buffer scores, Mixture mixture, Buffer out) {
+        throw new UnsupportedOperationException("this backend runs no mixtures of experts");
+    }
 
     /**
      * The residual site, one pass over each row: x += delta; edits; taps; then {@code after}; then normed = norm(x).

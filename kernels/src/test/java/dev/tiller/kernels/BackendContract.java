@@ -8,4 +8,6 @@ abstract class BackendContract
                 AttentionContract,
                 SiteContract,
                 EditContract,
+                FamilyContract,
+                MixtureContract,
                 ArgumentContract {}

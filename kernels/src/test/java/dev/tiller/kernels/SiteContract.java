@@ -94,14 +94,29 @@ interface SiteContract {
                 EditTable[] edits = edits(duo, rows, d, duo.random.nextBoolean());
                 Norm.Kind kind = duo.random.nextBoolean() ? Norm.Kind.RMS : Norm.Kind.LAYER;
                 Buffer[] weight = duo.random.nextBoolean() ? duo.random(1, d) : new Buffer[2];
+                float scale = duo.pick(1, 1, 2, -1) / (float) duo.pick(1, 3);
                 duo.both(i -> {
                     Norm norm = weight[i] == null ? null : new Norm(kind, weight[i], null, 1e-5f, 1);
-                    ModuleOutput module = new ModuleOutput(delta[i], out[i], norm, write[i]);
+                    ModuleOutput module = new ModuleOutput(delta[i], out[i], norm, scale, write[i]);
                     duo.b[i].site(x[i], module, rows, edits[i], SiteTaps.NONE, EditTable.NONE, null, null);
                 });
                 // up to 21 edits of size |v| = sqrt(d), each with a dot product over d
                 duo.close(rows + " rows of " + d, x, 90 * (4 + Math.sqrt(d)) * Duo.EPS);
             }
+        }
+    }
+
+    @Test
+    default void theScaleOfAModuleComesBetweenItsNormAndItsWriteEdits() {
+        try (Backend b = open()) {
+            Buffer x = b.buffer(1, 2, new float[] {1, 1});
+            EditTable out = one(b, Kind.ADD, new float[] {0, 4}, 1, 0, 0, 1);
+            Norm norm = new Norm(Norm.Kind.RMS, b.buffer(1, 2, new float[] {1, 10}), null, 0, 0);
+            EditTable write = one(b, Kind.ADD, new float[] {0, 1}, 7, 0, 0, 1);
+            ModuleOutput module = new ModuleOutput(b.buffer(1, 2, new float[] {3, 0}), out, norm, 0.5f, write);
+            b.site(x, module, 1, EditTable.NONE, SiteTaps.NONE, EditTable.NONE, null, null);
+            float a = (float) (1 / Math.sqrt(12.5)); // row 3 4
+            assertArrayEquals(new float[] {1 + 1.5f * a, 1 + 20 * a + 7}, Duo.read(b, x), 4e-6f);
         }
     }
 

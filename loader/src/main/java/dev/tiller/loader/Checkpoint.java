@@ -12,11 +12,15 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /** A model on disk: configuration, tensors, tokenizer and chat template. Closing it invalidates its views. */
 public final class Checkpoint implements AutoCloseable {
     private static final String GGUF = ".gguf";
+
+    /** Names in an error at most. */
+    private static final int MOST_NAMES = 8;
 
     private final ModelSource source;
 
@@ -132,11 +136,18 @@ public final class Checkpoint implements AutoCloseable {
     }
 
     /**
-     * Compares every tensor with what the configuration implies: the first that is missing, has another shape or is not
-     * of a floating type is an error that names it.
+     * Compares every tensor with what the configuration implies: those that are missing, or the first that has another
+     * shape or is not of a floating type, are an error that names them.
      */
     public void checkShapes() {
-        expected().forEach((name, role) -> {
+        Map<String, WeightRole> expected = expected();
+        List<String> missing =
+                expected.keySet().stream().filter(n -> find(n).isEmpty()).toList();
+        if (missing.size() > 1) {
+            throw new TillerException(path() + ": expected tensors " + listed(missing) + ", found none of those names"
+                    + Messages.closeNames(missing.getFirst(), tensorNames()));
+        }
+        expected.forEach((name, role) -> {
             TensorView tensor = tensor(name);
             long[] shape = role.shape(config());
             if (!Arrays.equals(shape, tensor.shape())) {
@@ -150,10 +161,20 @@ public final class Checkpoint implements AutoCloseable {
         });
     }
 
-    /** Tensors that the forward pass of this family does not read, in a stable order. */
+    private static String listed(List<String> names) {
+        String first = names.stream().limit(MOST_NAMES).map(Messages::quote).collect(Collectors.joining(", "));
+        return first + (names.size() > MOST_NAMES ? " and " + (names.size() - MOST_NAMES) + " more" : "");
+    }
+
+    /**
+     * Tensors that the forward pass of this family does not read, in a stable order. Buffers that some files carry and
+     * that hold nothing of their own are not among them.
+     */
     public List<String> unused() {
+        WeightNames names = WeightNames.of(config().modelType());
         List<String> out = new ArrayList<>(tensorNames());
         out.removeAll(expected().keySet());
+        out.removeIf(names::isBuffer);
         return out;
     }
 

@@ -50,8 +50,26 @@ public final class Fingerprint {
         }) {
             out.writeInt(size);
         }
-        out.writeFloat(c.normEps());
-        RopeConfig rope = c.rope();
+        out.writeFloat(c.norms().eps());
+        write(c.rope(), out);
+        text(c.mlp().activation(), out);
+        out.writeBoolean(c.tiedEmbeddings());
+        out.writeBoolean(c.attentionBias());
+        out.writeBoolean(c.mlpBias());
+        List<Integer> windows =
+                c.perBlock().stream().map(ModelConfig.Block::window).distinct().toList();
+        out.writeInt(windows.size() == 1 ? windows.getFirst() : -1);
+        String more = more(c);
+        if (!more.isEmpty()) {
+            text(more, out);
+        }
+    }
+
+    private static void write(RopeConfig rope, DataOutputStream out) throws IOException {
+        if (rope == null) {
+            text("none", out);
+            return;
+        }
         text(rope.type(), out);
         out.writeDouble(rope.theta());
         out.writeDouble(rope.factor());
@@ -59,11 +77,36 @@ public final class Fingerprint {
         out.writeDouble(rope.highFreqFactor());
         out.writeInt(rope.originalMaxPositions());
         out.writeInt(rope.rotaryDim());
-        text(c.activation(), out);
-        out.writeBoolean(c.tiedEmbeddings());
-        out.writeBoolean(c.attentionBias());
-        out.writeBoolean(c.mlpBias());
-        out.writeInt(c.slidingWindow());
+    }
+
+    /**
+     * What a plain model (Llama, Qwen2) does not have, as text; empty for one. So the fingerprints of plain models stay what
+     * they were before there were others.
+     */
+    private static String more(ModelConfig c) {
+        ModelConfig.Attention a = c.attention();
+        ModelConfig.Norms n = c.norms();
+        RopeConfig r = c.rope();
+        boolean plain = a.scale() == (float) (1 / Math.sqrt(a.headDim()))
+                && a.softCap() == 0
+                && a.headNorm() == ModelConfig.HeadNorm.NONE
+                && c.mlp().gated()
+                && c.mlp().mixture() == null
+                && n.kind() == ModelConfig.NormKind.RMS
+                && n.offset() == 0
+                && c.scales().equals(new ModelConfig.Scales(1, 1, 1, 0))
+                && c.localRope() == null
+                && r != null
+                && r.attentionFactor() == 1
+                && r.ramp() == null
+                && r.divisors() == null
+                && !c.parallel()
+                && c.perBlock().stream().distinct().count() == 1
+                && c.perBlock().getFirst().rotation() == ModelConfig.Rotation.GLOBAL;
+        return plain
+                ? ""
+                : List.of(a, c.mlp(), n, c.scales(), c.parallel(), String.valueOf(r), String.valueOf(c.localRope()))
+                        + c.perBlock().toString();
     }
 
     private static void write(TensorView tensor, DataOutputStream out) throws IOException {

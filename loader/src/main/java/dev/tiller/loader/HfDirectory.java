@@ -2,6 +2,7 @@ package dev.tiller.loader;
 
 import dev.tiller.loader.tokenizer.Tokenizer;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -12,30 +13,40 @@ final class HfDirectory implements ModelSource {
     private final ModelConfig config;
     private final GenerationConfig generationConfig;
     private final ShardedTensors weights;
+    /** Under the names of the family. */
+    private final Map<String, TensorView> tensors;
+
     private Tokenizer tokenizer;
 
-    private HfDirectory(Path directory, ModelConfig config, GenerationConfig generationConfig, ShardedTensors weights) {
+    private HfDirectory(
+            Path directory,
+            ModelConfig config,
+            GenerationConfig generationConfig,
+            ShardedTensors weights,
+            Map<String, TensorView> tensors) {
         this.directory = directory;
         this.config = config;
         this.generationConfig = generationConfig;
         this.weights = weights;
+        this.tensors = tensors;
     }
 
     static HfDirectory open(Path directory) {
         ModelConfig config = ModelConfig.read(directory.resolve("config.json"));
         GenerationConfig generation = GenerationConfig.read(directory.resolve("generation_config.json"), config);
         ShardedTensors weights = ShardedTensors.open(directory);
-        return new HfDirectory(directory, untiedIfDifferent(config, weights), generation, weights);
+        Map<String, TensorView> tensors = WeightNames.of(config.modelType()).canonical(weights.tensors());
+        return new HfDirectory(directory, untiedIfDifferent(config, tensors), generation, weights, tensors);
     }
 
     /**
      * A tied model that nevertheless stores an output head different from its embedding is computed with that head, as
      * transformers does.
      */
-    private static ModelConfig untiedIfDifferent(ModelConfig config, ShardedTensors weights) {
+    private static ModelConfig untiedIfDifferent(ModelConfig config, Map<String, TensorView> tensors) {
         WeightNames names = WeightNames.of(config.modelType());
-        TensorView head = weights.tensors().get(names.name(WeightRole.LM_HEAD));
-        TensorView embedding = weights.tensors().get(names.name(WeightRole.EMBED));
+        TensorView head = tensors.get(names.name(WeightRole.LM_HEAD));
+        TensorView embedding = tensors.get(names.name(WeightRole.EMBED));
         if (!config.tiedEmbeddings() || head == null || embedding == null) {
             return config;
         }
@@ -60,17 +71,17 @@ final class HfDirectory implements ModelSource {
 
     @Override
     public Optional<TensorView> find(String name) {
-        return Optional.ofNullable(weights.tensors().get(name));
+        return Optional.ofNullable(tensors.get(name));
     }
 
     @Override
     public Set<String> tensorNames() {
-        return weights.tensors().keySet();
+        return Collections.unmodifiableSet(tensors.keySet());
     }
 
     @Override
     public String fingerprint() {
-        return Fingerprint.of(config, weights.tensors().values());
+        return Fingerprint.of(config, tensors.values());
     }
 
     @Override

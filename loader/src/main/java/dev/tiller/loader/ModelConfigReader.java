@@ -1,8 +1,17 @@
 package dev.tiller.loader;
 
-import com.google.gson.JsonElement;
+import com.google.gson.JsonNull;
 import com.google.gson.JsonObject;
-import com.google.gson.JsonPrimitive;
+import dev.tiller.loader.ModelConfig.Attention;
+import dev.tiller.loader.ModelConfig.Block;
+import dev.tiller.loader.ModelConfig.HeadNorm;
+import dev.tiller.loader.ModelConfig.Mixture;
+import dev.tiller.loader.ModelConfig.Mlp;
+import dev.tiller.loader.ModelConfig.Norms;
+import dev.tiller.loader.ModelConfig.Rotation;
+import dev.tiller.loader.ModelConfig.Scales;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -10,256 +19,316 @@ import java.util.TreeSet;
 
 /**
  * Reads config.json. Defaults are those of transformers' configuration classes (5.18); sizes that make the model have
- * none here, so that a file which lacks them is refused instead of becoming a model of another size.
+ * none here, so that a file which lacks them is refused instead of becoming a model of another size. (Gemma 3 has some
+ * nevertheless: published files of it leave them out.)
  */
 final class ModelConfigReader {
-    /** What differs between the families where config.json is silent. */
-    private record Family(int maxPositions, int bosId, List<Integer> eosIds, boolean qkvBias, boolean window) {}
+    /** Models of several parts, and the part of them that is read: its model_type and where its settings are. */
+    private static final Map<String, String> TEXT_PARTS = Map.of("gemma3", "gemma3_text");
 
-    private static final Map<String, Family> FAMILIES = Map.of(
-            "llama", new Family(2048, 1, List.of(2), false, false),
-            "qwen2", new Family(32768, -1, List.of(), true, true));
+    private static final String TEXT_CONFIG = "text_config";
+
+    /** Keys that count for the text part as well if it does not say anything else. */
+    private static final List<String> OF_THE_WHOLE =
+            List.of("bos_token_id", "eos_token_id", "pad_token_id", "tie_word_embeddings", "quantization_config");
 
     private static final Set<String> ACTIVATIONS =
             Set.of("silu", "swish", "gelu", "gelu_new", "gelu_pytorch_tanh", "gelu_fast");
 
-    private static final double DEFAULT_THETA = 10_000;
-
-    /** Largest width or count believed: refuses nonsense before anything is allocated for it. */
-    private static final int MOST = 1 << 28;
-
     private static final int MOST_BLOCKS = 10_000;
 
-    private final JsonObject json;
-    private final String source;
+    private static final String SLIDING = "sliding_attention";
+    private static final String FULL = "full_attention";
 
-    ModelConfigReader(JsonObject json, String source) {
+    private final JsonObject json;
+    private final ConfigValues values;
+    private final Family family;
+    private final String source;
+    private final String partOf;
+
+    private ModelConfigReader(JsonObject json, Family family, String source, String partOf) {
         this.json = json;
+        this.values = new ConfigValues(json, family, source);
+        this.family = family;
         this.source = source;
+        this.partOf = partOf;
     }
 
-    ModelConfig read() {
+    static ModelConfig read(JsonObject json, String source) {
         String modelType = Json.string(json, "model_type", source);
-        Family family = FAMILIES.get(modelType);
-        if (family == null) {
-            throw Json.wrong(
-                    "model_type", "one of " + new TreeSet<>(FAMILIES.keySet()), json.get("model_type"), source);
+        if (TEXT_PARTS.containsKey(modelType)) {
+            Family family = Families.find(TEXT_PARTS.get(modelType));
+            return new ModelConfigReader(textPart(json, source), family, source + ": " + TEXT_CONFIG, modelType).read();
         }
-        refuseQuantised();
-        int hidden = positive("hidden_size");
-        int blocks = positive("num_hidden_layers", MOST_BLOCKS);
-        int heads = positive("num_attention_heads");
-        int headDim = headDim(hidden, heads);
-        int vocab = positive("vocab_size");
-        int maxPositions = positiveOr("max_position_embeddings", family.maxPositions());
+        Family family = Families.find(modelType);
+        if (family == null) {
+            Set<String> known = new TreeSet<>(Families.names());
+            known.addAll(TEXT_PARTS.keySet());
+            throw Json.wrong("model_type", "one of " + known, json.get("model_type"), source);
+        }
+        return new ModelConfigReader(json, family, source, "").read();
+    }
+
+    private static JsonObject textPart(JsonObject json, String source) {
+        JsonObject part = Json.object(json, TEXT_CONFIG, source).deepCopy();
+        for (String key : OF_THE_WHOLE) {
+            if (!part.has(key) && json.has(key)) {
+                part.add(key, json.get(key));
+            }
+        }
+        return part;
+    }
+
+    private ModelConfig read() {
+        refuseUnsupported();
+        int hidden = values.positive("hidden_size");
+        int blocks = values.positive("num_hidden_layers", MOST_BLOCKS);
+        int vocab = values.positive("vocab_size");
+        Attention attention = attention(hidden);
+        RopeReader rope = new RopeReader(json, values, attention.headDim());
+        int maxPositions = rope.maxPositions();
+        boolean rotary = !family.names().has(WeightRole.POSITIONS);
+        boolean local = family.knows("rope_local_base_freq");
         return new ModelConfig(
-                modelType,
+                family.name(),
+                partOf,
                 hidden,
-                positive("intermediate_size"),
-                blocks,
-                heads,
-                kvHeads(heads),
-                headDim,
                 vocab,
                 maxPositions,
-                normEps(),
-                rope(headDim, maxPositions),
-                activation(),
-                Json.boolOr(json, "tie_word_embeddings", false, source),
-                family.qkvBias() || Json.boolOr(json, "attention_bias", false, source),
-                !family.qkvBias() && Json.boolOr(json, "mlp_bias", false, source),
-                family.window() ? slidingWindow(blocks) : 0,
-                token("bos_token_id", family.bosId(), vocab),
-                eosIds(family.eosIds(), vocab),
-                token("pad_token_id", -1, vocab));
+                attention,
+                mlp(hidden),
+                norms(),
+                scales(hidden),
+                rotary ? rope.global() : null,
+                local ? rope.local() : null,
+                family.parallel() && (family.parallelKey() == null || values.bool(family.parallelKey())),
+                values.bool("tie_word_embeddings"),
+                perBlock(blocks, rotary, local),
+                token("bos_token_id", vocab),
+                eosIds(vocab),
+                token("pad_token_id", vocab));
     }
 
-    private void refuseQuantised() {
+    private void refuseUnsupported() {
         if (Json.has(json, "quantization_config")) {
             JsonObject quantization = Json.object(json, "quantization_config", source);
             String method = Json.stringOr(quantization, "quant_method", "of an unnamed method", source);
             throw new TillerException(source + ": key \"quantization_config\": expected none (weights in F32, F16 or"
                     + " BF16), found " + Messages.quote(method));
         }
+        values.only("clip_qkv", JsonNull.INSTANCE);
+        family.only().forEach(values::only);
     }
 
-    private int positiveOr(String key, int fallback) {
-        return Json.has(json, key) ? positive(key) : fallback;
-    }
-
-    private int positive(String key) {
-        return positive(key, MOST);
-    }
-
-    private int positive(String key, int most) {
-        int value = Json.integer(json, key, source);
-        if (value < 1 || value > most) {
-            throw Json.wrong(key, "a whole number from 1 to " + most, json.get(key), source);
+    private Attention attention(int hidden) {
+        int heads = values.positive("num_attention_heads");
+        int headDim = headDim(hidden, heads);
+        int kvHeads = values.positiveOr("num_key_value_heads", heads);
+        if (heads % kvHeads != 0) {
+            throw values.wrong("num_key_value_heads", "a divisor of num_attention_heads (" + heads + ")", kvHeads);
         }
-        return value;
+        HeadNorm norm = family.headNormKey() == null || values.bool(family.headNormKey())
+                ? family.headNorm()
+                : HeadNorm.NONE;
+        return new Attention(
+                heads,
+                kvHeads,
+                headDim,
+                attentionScale(headDim),
+                cap("attn_logit_softcapping"),
+                values.bool("attention_bias"),
+                norm);
     }
 
     private int headDim(int hidden, int heads) {
-        if (!Json.has(json, "head_dim") && hidden % heads != 0) {
-            throw Json.wrong(
-                    "hidden_size",
-                    "a multiple of num_attention_heads (" + heads + ")",
-                    json.get("hidden_size"),
-                    source);
+        if (!values.has("head_dim") && hidden % heads != 0) {
+            throw values.wrong("hidden_size", "a multiple of num_attention_heads (" + heads + ")");
         }
-        int headDim = positiveOr("head_dim", hidden / heads);
+        int headDim = values.positiveOr("head_dim", hidden / heads);
         if (headDim % 2 != 0) {
-            throw wrongValue("head_dim", "an even number, as rotary positions need", headDim);
+            throw values.wrong("head_dim", "an even number, as rotary positions need", headDim);
         }
-        if ((long) headDim * heads > MOST) {
-            throw wrongValue("head_dim", "at most " + MOST / heads + " with " + heads + " heads", headDim);
+        if ((long) headDim * heads > ConfigValues.MOST) {
+            throw values.wrong(
+                    "head_dim", "at most " + ConfigValues.MOST / heads + " with " + heads + " heads", headDim);
         }
         return headDim;
     }
 
-    private int kvHeads(int heads) {
-        int kvHeads = positiveOr("num_key_value_heads", heads);
-        if (heads % kvHeads != 0) {
-            throw wrongValue("num_key_value_heads", "a divisor of num_attention_heads (" + heads + ")", kvHeads);
+    private float attentionScale(int headDim) {
+        if (family.knows("attention_multiplier")) {
+            return (float) values.above0("attention_multiplier");
         }
-        return kvHeads;
+        if (family.knows("scale_attn_weights") && !values.bool("scale_attn_weights")) {
+            return 1;
+        }
+        double divisor = family.knows("query_pre_attn_scalar") ? values.above0("query_pre_attn_scalar") : headDim;
+        return (float) (1 / Math.sqrt(divisor));
     }
 
-    private float normEps() {
-        double eps = Json.numberOr(json, "rms_norm_eps", 1e-6, source);
-        if (eps < 0 || eps >= 1) {
-            throw wrongValue("rms_norm_eps", "a number from 0 to below 1", eps);
+    /** A soft cap; 0 = none. */
+    private float cap(String key) {
+        return values.has(key) ? (float) values.above0(key) : 0;
+    }
+
+    private Mlp mlp(int hidden) {
+        boolean gated = !family.names().has(WeightRole.UP) || family.names().has(WeightRole.GATE);
+        // GPT-2 alone knows a default: four times the model's width.
+        int size = family.knows("intermediate_size")
+                ? values.positiveOr("intermediate_size", 4 * hidden)
+                : values.positive("intermediate_size");
+        return new Mlp(size, activation(), gated, values.bool("mlp_bias"), mixture(size));
+    }
+
+    private Mixture mixture(int intermediateSize) {
+        if (!family.names().has(WeightRole.ROUTER)) {
+            return null;
         }
-        return (float) eps;
+        int experts = values.positive("num_experts", 1 << 16);
+        int chosen = values.positive("num_experts_per_tok");
+        if (chosen > experts) {
+            throw values.wrong("num_experts_per_tok", "at most the number of experts (" + experts + ")");
+        }
+        int size = family.knows("moe_intermediate_size") ? values.positive("moe_intermediate_size") : intermediateSize;
+        return new Mixture(experts, chosen, values.bool("norm_topk_prob"), size);
     }
 
     private String activation() {
-        String activation = Json.stringOr(json, "hidden_act", "silu", source);
+        String activation = values.string("hidden_act");
         if (!ACTIVATIONS.contains(activation)) {
-            throw Json.wrong("hidden_act", "one of " + new TreeSet<>(ACTIVATIONS), json.get("hidden_act"), source);
+            throw values.wrong("hidden_act", "one of " + new TreeSet<>(ACTIVATIONS));
         }
         return activation;
     }
 
-    /** One window for all blocks; per-block mixtures are refused, not approximated. */
-    private int slidingWindow(int blocks) {
-        if (!Json.boolOr(json, "use_sliding_window", false, source)) {
-            return 0;
+    private Norms norms() {
+        double eps = values.number("rms_norm_eps");
+        if (eps < 0 || eps >= 1) {
+            throw values.wrong("rms_norm_eps", "a number from 0 to below 1");
         }
-        int window = positiveOr("sliding_window", 4096);
-        int windowed;
-        if (Json.has(json, "layer_types")) {
-            List<String> types = Json.strings(json, "layer_types", source);
-            windowed = (int) types.stream().filter("sliding_attention"::equals).count();
-            int full = (int) types.stream().filter("full_attention"::equals).count();
-            if (types.size() != blocks || windowed + full != blocks) {
-                throw Json.wrong(
-                        "layer_types",
-                        blocks + " entries, each full_attention or sliding_attention",
-                        json.get("layer_types"),
-                        source);
-            }
-        } else {
-            int first = Json.intOr(json, "max_window_layers", 28, source);
-            windowed = Math.clamp((long) blocks - first, 0, blocks);
-        }
-        if (windowed != 0 && windowed != blocks) {
-            throw new TillerException(
-                    source + ": key \"use_sliding_window\": expected all blocks windowed or none, found " + windowed
-                            + " of " + blocks);
-        }
-        return windowed == 0 ? 0 : window;
+        return new Norms(family.norm(), (float) eps, family.normOffset());
     }
 
-    /** The nested rope_parameters win over rope_scaling, both over keys at the top level. */
-    private RopeConfig rope(int headDim, int maxPositions) {
-        JsonObject nested = new JsonObject();
-        String where = source;
-        for (String key : List.of("rope_scaling", "rope_parameters")) {
-            if (Json.has(json, key)) {
-                nested = Json.object(json, key, source);
-                where = source + ": " + key;
+    private Scales scales(int hidden) {
+        double embedding = family.rootEmbedding() ? Math.sqrt(hidden) : values.numberOr("embedding_multiplier", 1);
+        double logits = family.knows("logits_scaling")
+                ? 1 / values.above0("logits_scaling")
+                : values.numberOr("logit_scale", 1);
+        return new Scales(
+                (float) embedding,
+                (float) values.numberOr("residual_multiplier", 1),
+                (float) logits,
+                cap("final_logit_softcapping"));
+    }
+
+    // ---- what differs from block to block ----
+
+    private List<Block> perBlock(int blocks, boolean rotary, boolean local) {
+        boolean[] rotated = rotated(blocks);
+        int[] windows = windows(blocks, rotated);
+        Set<Integer> dense = values.has("mlp_only_layers") ? Set.copyOf(values.integers("mlp_only_layers")) : Set.of();
+        int step = values.positiveOr("decoder_sparse_step", 1);
+        boolean mixture = family.names().has(WeightRole.ROUTER);
+        List<Block> out = new ArrayList<>();
+        for (int b = 0; b < blocks; b++) {
+            Rotation rotation = !rotary || !rotated[b]
+                    ? Rotation.NONE
+                    : local && windows[b] > 0 ? Rotation.LOCAL : Rotation.GLOBAL;
+            out.add(new Block(windows[b], rotation, mixture && !dense.contains(b) && (b + 1) % step == 0));
+        }
+        return out;
+    }
+
+    /** Which blocks rotate queries and keys: all, unless no_rope_layers (1 = rotated) or an interval says otherwise. */
+    private boolean[] rotated(int blocks) {
+        boolean[] out = new boolean[blocks];
+        Arrays.fill(out, true);
+        if (values.has("no_rope_layers")) {
+            List<Integer> flags = values.integers("no_rope_layers");
+            if (flags.size() != blocks) {
+                throw values.wrong("no_rope_layers", blocks + " entries, one for each block");
+            }
+            for (int b = 0; b < blocks; b++) {
+                out[b] = flags.get(b) != 0;
+            }
+        } else if (values.has("no_rope_layer_interval")) {
+            int interval = values.positive("no_rope_layer_interval");
+            for (int b = 0; b < blocks; b++) {
+                out[b] = (b + 1) % interval != 0;
             }
         }
-        String type = ropeType(nested, where);
-        double theta =
-                Json.numberOr(nested, "rope_theta", Json.numberOr(json, "rope_theta", DEFAULT_THETA, source), where);
-        if (theta <= 0) {
-            throw wrongValue("rope_theta", "a positive number", theta);
+        return out;
+    }
+
+    private int[] windows(int blocks, boolean[] rotated) {
+        int[] out = new int[blocks];
+        Family.Window rule = family.window();
+        boolean off = family.knows("use_sliding_window") && !values.bool("use_sliding_window");
+        if (rule == Family.Window.NONE || off || !values.has("sliding_window")) {
+            layerTypes(blocks); // refuses what is neither sliding nor full
+            return out;
         }
-        double part = Json.numberOr(
-                nested, "partial_rotary_factor", Json.numberOr(json, "partial_rotary_factor", 1, source), where);
-        if (part != 1) {
-            throw wrongValue("partial_rotary_factor", "1 in this family", part);
+        int window = values.positive("sliding_window");
+        List<String> types = layerTypes(blocks);
+        if (rule == Family.Window.EVERY && types != null && types.contains(FULL)) {
+            throw new TillerException(source + ": key \"layer_types\": expected " + SLIDING
+                    + " for every block, as this family has its window in all of them, found " + FULL);
         }
-        return switch (type) {
-            case "default" -> new RopeConfig(type, theta, 1, 0, 0, 0, headDim);
-            case "linear" -> new RopeConfig(type, theta, factor(nested, where), 0, 0, 0, headDim);
-            default -> llama3(nested, where, theta, headDim, maxPositions);
+        for (int b = 0; b < blocks; b++) {
+            boolean sliding = types != null ? types.get(b).equals(SLIDING) : sliding(rule, b, rotated);
+            out[b] = sliding ? window : 0;
+        }
+        return out;
+    }
+
+    private boolean sliding(Family.Window rule, int block, boolean[] rotated) {
+        return switch (rule) {
+            case NONE -> false;
+            case EVERY -> true;
+            case LATER -> block >= values.integer("max_window_layers");
+            case PATTERN -> (block + 1) % values.positive("sliding_window_pattern") != 0;
+            case UNROTATED -> !rotated[block];
         };
     }
 
-    private String ropeType(JsonObject nested, String where) {
-        String key = Json.has(nested, "rope_type") ? "rope_type" : "type";
-        String type = Json.stringOr(nested, key, "default", where);
-        if (!Set.of("default", "linear", "llama3").contains(type)) {
-            throw Json.wrong(key, "one of [default, linear, llama3]", nested.get(key), where);
+    /** One of the two kinds for each block; null if the file does not say. */
+    private List<String> layerTypes(int blocks) {
+        if (!values.has("layer_types")) {
+            return null;
         }
-        return type;
+        List<String> types = values.strings("layer_types");
+        if (types.size() != blocks) {
+            throw values.wrong("layer_types", blocks + " entries, one for each block");
+        }
+        for (String type : types) {
+            if (!type.equals(SLIDING) && !type.equals(FULL)) {
+                throw new TillerException(source + ": key \"layer_types\": expected " + FULL + " or " + SLIDING
+                        + ", found " + Messages.quote(type));
+            }
+        }
+        return types;
     }
 
-    private static double factor(JsonObject nested, String where) {
-        double factor = Json.number(nested, "factor", where);
-        if (factor < 1) {
-            throw Json.wrong("factor", "a number of at least 1", nested.get("factor"), where);
-        }
-        return factor;
-    }
+    // ---- tokens ----
 
-    private RopeConfig llama3(JsonObject nested, String where, double theta, int headDim, int maxPositions) {
-        double low = Json.number(nested, "low_freq_factor", where);
-        double high = Json.number(nested, "high_freq_factor", where);
-        if (low <= 0 || high <= low) {
-            throw Json.wrong(
-                    "high_freq_factor",
-                    "a number above low_freq_factor, which is positive (" + low + ")",
-                    nested.get("high_freq_factor"),
-                    where);
-        }
-        String key = "original_max_position_embeddings";
-        // As in transformers, a value at the top level goes before the nested one.
-        int original = Json.intOr(json, key, Json.intOr(nested, key, maxPositions, where), source);
-        if (original < 1 || original > maxPositions) {
-            throw wrongValue(key, "a whole number from 1 to max_position_embeddings (" + maxPositions + ")", original);
-        }
-        return new RopeConfig("llama3", theta, factor(nested, where), low, high, original, headDim);
-    }
-
-    /** A key that is absent takes the family's default; null means none. */
-    private int token(String key, int fallback, int vocab) {
-        int id = json.has(key) ? Json.intOr(json, key, -1, source) : fallback;
+    /** A key that is absent takes the family's default, if the vocabulary has it; null means none. */
+    private int token(String key, int vocab) {
+        int id = values.has(key) ? values.integer(key) : -1;
         checkToken(key, id, vocab);
-        return id;
+        return id < vocab ? id : -1;
     }
 
-    private List<Integer> eosIds(List<Integer> fallback, int vocab) {
+    private List<Integer> eosIds(int vocab) {
         String key = "eos_token_id";
-        if (!json.has(key)) {
-            return fallback;
-        }
-        List<Integer> ids = Json.has(json, key) ? Json.integers(json, key, source) : List.of();
+        List<Integer> ids = values.has(key) ? values.integers(key) : List.of();
         ids.forEach(id -> checkToken(key, id, vocab));
-        return ids.stream().filter(id -> id >= 0).toList();
+        return ids.stream().filter(id -> id >= 0 && id < vocab).toList();
     }
 
     private void checkToken(String key, int id, int vocab) {
         if (json.has(key) && (id < -1 || id >= vocab)) {
-            throw wrongValue(key, "a token id from 0 to vocab_size - 1 (" + (vocab - 1) + "), or -1 for none", id);
+            throw values.wrong(
+                    key, "a token id from 0 to vocab_size - 1 (" + (vocab - 1) + "), or -1 for none", id);
         }
-    }
-
-    private TillerException wrongValue(String key, String expected, Number found) {
-        JsonElement value = new JsonPrimitive(found);
-        return Json.wrong(key, expected, value, source);
     }
 }

@@ -1,71 +1,79 @@
 package dev.tiller.loader;
 
+import dev.tiller.loader.ModelConfig.HeadNorm;
+import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
-import java.util.TreeSet;
+import java.util.Set;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /**
- * Tensor names of a family: data, not code. A family lacks the roles that it never has; which of the others a model
- * has depends on its configuration ({@link #expects}).
+ * Tensor names of a family, from {@code families.txt}. A family lacks the roles that it never has; which of the others a
+ * model has depends on its configuration ({@link #expects}).
  */
 public final class WeightNames {
-    /** %d stands for the block number. */
-    private static final String LLAMA = """
-            EMBED      model.embed_tokens.weight
-            FINAL_NORM model.norm.weight
-            LM_HEAD    lm_head.weight
-            ATTN_NORM  model.layers.%d.input_layernorm.weight
-            Q          model.layers.%d.self_attn.q_proj.weight
-            K          model.layers.%d.self_attn.k_proj.weight
-            V          model.layers.%d.self_attn.v_proj.weight
-            O          model.layers.%d.self_attn.o_proj.weight
-            Q_BIAS     model.layers.%d.self_attn.q_proj.bias
-            K_BIAS     model.layers.%d.self_attn.k_proj.bias
-            V_BIAS     model.layers.%d.self_attn.v_proj.bias
-            O_BIAS     model.layers.%d.self_attn.o_proj.bias
-            MLP_NORM   model.layers.%d.post_attention_layernorm.weight
-            GATE       model.layers.%d.mlp.gate_proj.weight
-            UP         model.layers.%d.mlp.up_proj.weight
-            DOWN       model.layers.%d.mlp.down_proj.weight
-            GATE_BIAS  model.layers.%d.mlp.gate_proj.bias
-            UP_BIAS    model.layers.%d.mlp.up_proj.bias
-            DOWN_BIAS  model.layers.%d.mlp.down_proj.bias
-            """;
+    private final String family;
+    private final Map<WeightRole, String> patterns;
+    private final Set<Stored> stored;
+    private final List<String> ignored;
+    private final Pattern buffers;
+    private final Map<String, String> prefixes;
 
-    private static final Map<String, WeightNames> FAMILIES = Map.of(
-            "llama",
-            new WeightNames("llama", LLAMA),
-            "qwen2",
-            new WeightNames("qwen2", LLAMA)
-                    .without(WeightRole.O_BIAS, WeightRole.GATE_BIAS, WeightRole.UP_BIAS, WeightRole.DOWN_BIAS));
-
-    private final String modelType;
-    private final Map<WeightRole, String> patterns = new EnumMap<>(WeightRole.class);
-
-    private WeightNames(String modelType, String table) {
-        this.modelType = modelType;
-        for (String line : table.split("\n")) {
-            String[] cells = line.split(" +");
-            patterns.put(WeightRole.valueOf(cells[0]), cells[1]);
-        }
+    /** How matrices are laid out in the file where that is not the usual way. */
+    public enum Stored {
+        /** Matrices are [inputs, outputs]. */
+        TRANSPOSED,
+        /** Rows of the fused projection are grouped by head: query, key and value of the first, then of the next. */
+        QKV_BY_HEAD,
+        /** Rows of query and key heads that are rotated together are neighbours (2j, 2j+1), not (j, j + half). */
+        ROTARY_PAIRS
     }
 
-    private WeightNames without(WeightRole... roles) {
-        for (WeightRole role : roles) {
-            patterns.remove(role);
-        }
-        return this;
+    /**
+     * @param patterns names; %d stands for the block number, %e for that of the expert
+     * @param ignored names of buffers that hold nothing that the configuration does not say
+     * @param prefixes beginnings of names in some files, and what they stand for
+     */
+    WeightNames(
+            String family,
+            Map<WeightRole, String> patterns,
+            Set<Stored> stored,
+            List<String> ignored,
+            Map<String, String> prefixes) {
+        this.family = family;
+        this.patterns = new EnumMap<>(patterns);
+        this.stored = Set.copyOf(stored);
+        this.ignored = List.copyOf(ignored);
+        this.buffers = Pattern.compile(ignored.stream()
+                .map(name -> Pattern.quote(name).replace("%d", "\\E[0-9]+\\Q"))
+                .collect(Collectors.joining("|")));
+        this.prefixes = new LinkedHashMap<>(prefixes);
     }
 
     /** Names for that model_type; an unknown one is an error that lists those known. */
     public static WeightNames of(String modelType) {
-        WeightNames names = FAMILIES.get(modelType);
-        if (names == null) {
+        Family family = Families.find(modelType);
+        if (family == null) {
             throw new TillerException("no tensor names for model_type " + Messages.quote(modelType)
-                    + ", expected one of " + new TreeSet<>(FAMILIES.keySet()));
+                    + ", expected one of " + Families.names());
         }
-        return names;
+        return family.names();
+    }
+
+    Map<WeightRole, String> patterns() {
+        return patterns;
+    }
+
+    List<String> ignored() {
+        return ignored;
+    }
+
+    /** How this family's matrices are stored. */
+    public Set<Stored> stored() {
+        return stored;
     }
 
     /** True if the family can have that weight at all. */
@@ -73,15 +81,23 @@ public final class WeightNames {
         return patterns.containsKey(role);
     }
 
-    /** True if a model of that configuration must have that weight; a tied model has no LM_HEAD. */
+    /** True if a model of that configuration must have that weight, in one block at least. */
     public boolean expects(WeightRole role, ModelConfig config) {
         return has(role)
                 && switch (role) {
                     case LM_HEAD -> !config.tiedEmbeddings();
-                    case Q_BIAS, K_BIAS, V_BIAS, O_BIAS -> config.attentionBias();
+                    case Q_BIAS, K_BIAS, V_BIAS, QKV_BIAS, O_BIAS -> config.attentionBias();
                     case GATE_BIAS, UP_BIAS, DOWN_BIAS -> config.mlpBias();
-                    default -> true;
+                    case Q_NORM, K_NORM -> config.attention().headNorm() != HeadNorm.NONE;
+                    default ->
+                        !role.ofMixture() || config.perBlock().stream().anyMatch(ModelConfig.Block::mixture);
                 };
+    }
+
+    /** True if that block must have that weight. */
+    public boolean expects(WeightRole role, ModelConfig config, int block) {
+        boolean mixture = config.perBlock().get(block).mixture();
+        return expects(role, config) && (mixture ? !role.dense() : !role.ofMixture());
     }
 
     /** Name and role of every tensor that a model of that configuration must have, block by block. */
@@ -94,8 +110,11 @@ public final class WeightNames {
         }
         for (int block = 0; block < config.blocks(); block++) {
             for (WeightRole role : WeightRole.values()) {
-                if (role.perBlock() && expects(role, config)) {
-                    out.put(name(role, block), role);
+                if (role.perBlock() && expects(role, config, block)) {
+                    int count = role.perExpert() ? config.mlp().mixture().experts() : 1;
+                    for (int expert = 0; expert < count; expert++) {
+                        out.put(name(role, block, expert), role);
+                    }
                 }
             }
         }
@@ -112,16 +131,50 @@ public final class WeightNames {
 
     /** Name of a block's weight, e.g. "model.layers.3.self_attn.q_proj.weight". */
     public String name(WeightRole role, int block) {
+        if (!role.perBlock() || role.perExpert()) {
+            throw new IllegalArgumentException(role + " does not exist once per block");
+        }
+        return name(role, block, 0);
+    }
+
+    /** Name of an expert's weight, e.g. "model.layers.3.mlp.experts.5.up_proj.weight". */
+    public String name(WeightRole role, int block, int expert) {
         if (!role.perBlock()) {
             throw new IllegalArgumentException(role + " exists once, not per block");
         }
-        return pattern(role).replace("%d", Integer.toString(block));
+        return pattern(role).replace("%d", Integer.toString(block)).replace("%e", Integer.toString(expert));
+    }
+
+    /** True for a buffer that older files carry and nobody needs. */
+    boolean isBuffer(String name) {
+        return !ignored.isEmpty() && buffers.matcher(name).matches();
+    }
+
+    /**
+     * Tensors under the names of this table: some files leave a prefix out or put one before it. Names that would collide,
+     * or are not of this table, stay as they are.
+     */
+    <T> Map<String, T> canonical(Map<String, T> tensors) {
+        List<String> from = new ArrayList<>(prefixes.keySet());
+        if (tensors.keySet().stream().noneMatch(name -> from.stream().anyMatch(name::startsWith))) {
+            return tensors;
+        }
+        Map<String, T> out = new LinkedHashMap<>();
+        tensors.forEach((name, tensor) -> {
+            String other = from.stream()
+                    .filter(name::startsWith)
+                    .findFirst()
+                    .map(prefix -> prefixes.get(prefix) + name.substring(prefix.length()))
+                    .orElse(name);
+            out.put(tensors.containsKey(other) ? name : other, tensor);
+        });
+        return out;
     }
 
     private String pattern(WeightRole role) {
         String pattern = patterns.get(role);
         if (pattern == null) {
-            throw new IllegalArgumentException("model_type " + modelType + " has no " + role);
+            throw new IllegalArgumentException("model_type " + family + " has no " + role);
         }
         return pattern;
     }

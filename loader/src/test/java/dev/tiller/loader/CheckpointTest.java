@@ -68,6 +68,21 @@ class CheckpointTest {
                 "fixtures/architectures/llama3_rope",
                 "fixtures/architectures/llama_bias",
                 "fixtures/architectures/qwen2",
+                "fixtures/architectures/cohere",
+                "fixtures/architectures/gemma2",
+                "fixtures/architectures/gemma3_text",
+                "fixtures/architectures/gpt2",
+                "fixtures/architectures/gpt_neox",
+                "fixtures/architectures/granite",
+                "fixtures/architectures/mistral",
+                "fixtures/architectures/mixtral",
+                "fixtures/architectures/olmo2",
+                "fixtures/architectures/phi3",
+                "fixtures/architectures/phi3_longrope",
+                "fixtures/architectures/qwen3",
+                "fixtures/architectures/qwen3_moe",
+                "fixtures/architectures/qwen3_yarn",
+                "fixtures/architectures/smollm3",
                 "fixtures/persona/qwen2/finetuned",
                 "fixtures/persona/stories260k/model",
                 "models/microworld",
@@ -138,7 +153,7 @@ class CheckpointTest {
         config("");
         assertError(() -> Checkpoint.open(directory), "no weights, expected model.safetensors");
         Files.writeString(directory.resolve("config.json"), "{\"model_type\":\"mamba\"}");
-        assertError(() -> Checkpoint.open(directory), "config.json", "model_type", "[llama, qwen2]", "\"mamba\"");
+        assertError(() -> Checkpoint.open(directory), "config.json", "model_type", "llama, mistral", "\"mamba\"");
     }
 
     @Test

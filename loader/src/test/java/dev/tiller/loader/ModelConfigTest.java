@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonObject;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -30,92 +31,83 @@ class ModelConfigTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"llama", "llama3_rope", "llama_bias", "qwen2"})
+    @ValueSource(
+            strings = {
+                "cohere", "gemma2", "gemma3_text", "gpt2", "gpt_neox", "granite", "llama", "llama3_rope", "llama_bias",
+                "mistral", "mixtral", "olmo2", "phi3", "phi3_longrope", "qwen2", "qwen3", "qwen3_moe", "qwen3_yarn",
+                "smollm3"
+            })
     void bothKeyStylesGiveTheSameModel(String family) {
         Path folder = SharedFiles.require("fixtures/architectures/" + family);
         assertEquals(
                 ModelConfig.read(folder.resolve("config.json")), ModelConfig.read(folder.resolve("config.alt.json")));
     }
 
+    /** A plain model with no window, whose blocks are all alike. */
+    private static ModelConfig plain(
+            String family, int[] sizes, int maxPositions, float eps, RopeConfig rope, boolean tied, boolean bias) {
+        int k = sizes[5];
+        return new ModelConfig(
+                family,
+                "",
+                sizes[0],
+                sizes[6],
+                maxPositions,
+                new ModelConfig.Attention(
+                        sizes[3], sizes[4], k, (float) (1 / Math.sqrt(k)), 0, bias, ModelConfig.HeadNorm.NONE),
+                new ModelConfig.Mlp(sizes[1], "silu", true, false, null),
+                new ModelConfig.Norms(ModelConfig.NormKind.RMS, eps, 0),
+                new ModelConfig.Scales(1, 1, 1, 0),
+                rope,
+                null,
+                false,
+                tied,
+                Collections.nCopies(sizes[2], new ModelConfig.Block(0, ModelConfig.Rotation.GLOBAL, false)),
+                family.equals("llama") ? 1 : -1,
+                family.equals("llama") ? List.of(2) : List.of(),
+                -1);
+    }
+
     @Test
     void everyFieldOfARealFile() {
         Path file = SharedFiles.require("fixtures/architectures/llama3_rope/config.json");
         RopeConfig rope = new RopeConfig("llama3", 10000, 8, 1, 4, 64, 16);
-        assertEquals(
-                new ModelConfig(
-                        "llama",
-                        96,
-                        160,
-                        3,
-                        6,
-                        3,
-                        16,
-                        257,
-                        512,
-                        1e-5f,
-                        rope,
-                        "silu",
-                        true,
-                        false,
-                        false,
-                        0,
-                        1,
-                        List.of(2),
-                        -1),
-                ModelConfig.read(file));
+        int[] sizes = {96, 160, 3, 6, 3, 16, 257};
+        assertEquals(plain("llama", sizes, 512, 1e-5f, rope, true, false), ModelConfig.read(file));
     }
 
     @Test
     void llamaDefaults() {
         RopeConfig rope = new RopeConfig("default", 10000, 1, 0, 0, 0, 16);
-        assertEquals(
-                new ModelConfig(
-                        "llama",
-                        64,
-                        100,
-                        2,
-                        4,
-                        4,
-                        16,
-                        50,
-                        2048,
-                        1e-6f,
-                        rope,
-                        "silu",
-                        false,
-                        false,
-                        false,
-                        0,
-                        1,
-                        List.of(2),
-                        -1),
-                parse("llama", ""));
+        int[] sizes = {64, 100, 2, 4, 4, 16, 50};
+        assertEquals(plain("llama", sizes, 2048, 1e-6f, rope, false, false), parse("llama", ""));
     }
 
     @Test
     void qwen2Defaults() {
         RopeConfig rope = new RopeConfig("default", 10000, 1, 0, 0, 0, 16);
-        assertEquals(
-                new ModelConfig(
-                        "qwen2", 64, 100, 2, 4, 4, 16, 50, 32768, 1e-6f, rope, "silu", false, true, false, 0, -1,
-                        List.of(), -1),
-                parse("qwen2", ""));
+        int[] sizes = {64, 100, 2, 4, 4, 16, 50};
+        assertEquals(plain("qwen2", sizes, 32768, 1e-6f, rope, false, true), parse("qwen2", ""));
         WeightNames names = WeightNames.of("qwen2");
         assertTrue(names.has(WeightRole.Q_BIAS));
         assertFalse(names.has(WeightRole.O_BIAS));
     }
 
+    private static List<Integer> windows(ModelConfig config) {
+        return config.perBlock().stream().map(ModelConfig.Block::window).toList();
+    }
+
     @Test
     void slidingWindowOnlyWhenUsed() {
-        assertEquals(0, parse("qwen2", ",\"sliding_window\":8").slidingWindow());
+        assertEquals(List.of(0, 0), windows(parse("qwen2", ",\"sliding_window\":8")));
         String used = ",\"use_sliding_window\":true,\"sliding_window\":8";
-        assertEquals(0, parse("qwen2", used).slidingWindow()); // max_window_layers 28 is beyond both blocks
-        assertEquals(8, parse("qwen2", used + ",\"max_window_layers\":0").slidingWindow());
-        assertThrows(TillerException.class, () -> parse("qwen2", used + ",\"max_window_layers\":1"));
-        String types = used + ",\"layer_types\":[\"sliding_attention\",\"sliding_attention\"]";
-        assertEquals(8, parse("qwen2", types).slidingWindow());
+        assertEquals(List.of(0, 0), windows(parse("qwen2", used))); // max_window_layers 28 is beyond both blocks
+        assertEquals(List.of(8, 8), windows(parse("qwen2", used + ",\"max_window_layers\":0")));
+        assertEquals(List.of(0, 8), windows(parse("qwen2", used + ",\"max_window_layers\":1")));
+        String types = used + ",\"layer_types\":[\"sliding_attention\",\"full_attention\"]";
+        assertEquals(List.of(8, 0), windows(parse("qwen2", types)));
         assertThrows(TillerException.class, () -> parse("qwen2", used + ",\"layer_types\":[\"sliding_attention\"]"));
-        assertEquals(0, parse("llama", used + ",\"max_window_layers\":0").slidingWindow());
+        assertEquals(List.of(0, 0), windows(parse("llama", used + ",\"max_window_layers\":0")));
     }
 
     @Test
@@ -182,7 +174,7 @@ class ModelConfigTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "{\"rope_type\":\"spiral\"}|one of [default, linear, llama3], found \"spiral\"",
+                "{\"rope_type\":\"spiral\"}|one of [default, linear, llama3, longrope, yarn], found \"spiral\"",
                 "{\"rope_type\":\"linear\"}|\"factor\"",
                 "{\"rope_type\":\"linear\",\"factor\":0.5}|at least 1, found 0.5",
                 "{\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":1}|high_freq_factor",

@@ -134,7 +134,7 @@ public class RowBenchmark {
     /** Rotation of queries and keys, and storing keys and values. */
     @Benchmark
     public Buffer prepareAttention() {
-        kernels.prepareAttention(qkv, where, spec, angles, cache, 0);
+        kernels.prepareAttention(qkv, where, spec, null, angles, cache, 0);
         return qkv;
     }
 

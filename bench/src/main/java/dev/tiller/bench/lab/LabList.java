@@ -45,7 +45,9 @@ final class LabList implements Callable<Integer> {
         console.line("  bench      " + String.join(" x ", op.dimensions()) + ": "
                 + op.shapes().stream().map(Operation::show).collect(Collectors.joining(", ")));
         console.line("  CPU        " + String.join(", ", cpu(op)));
-        console.line("  CUDA       " + op.source() + ".cu: " + String.join(", ", op.cudaEntries()));
+        List<String> entries = op.cudaEntries();
+        console.line(
+                "  CUDA       " + (entries.isEmpty() ? "none" : op.source() + ".cu: " + String.join(", ", entries)));
         console.line("");
     }
 

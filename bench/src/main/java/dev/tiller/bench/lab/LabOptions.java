@@ -93,16 +93,16 @@ final class LabOptions {
 
     /** Whether a backend has the operation. */
     static boolean offers(Operation operation, Backend backend) {
-        return !operation.name().equals("sample")
-                || backend.canSample()
-                || backend.description().startsWith("scalar");
+        return operation.offeredBy(backend) || backend.description().startsWith("scalar");
     }
 
     /** Refuses an operation that the backend leaves to others. */
     static void require(Operation operation, Backend backend) {
         if (!offers(operation, backend)) {
             throw new TillerException(
-                    "sample: this backend leaves sampling to the engine; try --backend cuda or scalar");
+                    operation.name().equals("sample")
+                            ? "sample: this backend leaves sampling to the engine; try --backend cuda or scalar"
+                            : operation.name() + ": this backend has no such operation; try --backend simd or scalar");
         }
     }
 }

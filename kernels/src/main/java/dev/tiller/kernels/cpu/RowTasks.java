@@ -50,7 +50,7 @@ final class RowTasks {
         @Override
         public void run(int from, int to, int worker) {
             for (int t = from; t < to; t++) {
-                int angle = rows.position()[t] * table.half();
+                int angle = rows.angles()[t] * table.half();
                 for (int head = 0; head < heads; head++) {
                     int at = t * columns + column + head * headDim;
                     rotate(x, at, table.half(), table.cos(), table.sin(), angle);

@@ -7,10 +7,14 @@ import dev.tiller.kernels.Arguments;
 import dev.tiller.kernels.AttentionSpec;
 import dev.tiller.kernels.Buffer;
 import dev.tiller.kernels.EditTable;
+import dev.tiller.kernels.Expert;
+import dev.tiller.kernels.FamilyArguments;
+import dev.tiller.kernels.HeadNorms;
 import dev.tiller.kernels.HeapBackend;
 import dev.tiller.kernels.HeapKvPages;
 import dev.tiller.kernels.KvPages;
 import dev.tiller.kernels.Matrix;
+import dev.tiller.kernels.Mixture;
 import dev.tiller.kernels.ModuleOutput;
 import dev.tiller.kernels.Norm;
 import dev.tiller.kernels.RopeTable;
@@ -48,13 +52,11 @@ public final class SimdBackend extends HeapBackend {
     private final RowTasks.Embed embed = new RowTasks.Embed();
     private final RowTasks.Rope rope = new RowTasks.Rope();
     private final RowTasks.Append append = new RowTasks.Append();
-    private final WorkerPool.Task prepare = (from, to, worker) -> {
-        for (int t = from; t < to; t++) {
-            rope.run(t, t + 1, worker);
-            append.run(t, t + 1, worker);
-        }
-    };
+    private final PrepareTask prepare = new PrepareTask(rope, append);
     private final RowTasks.Gated gated;
+    private final ElementTasks.Activate activate = new ElementTasks.Activate();
+    private final ElementTasks.ScaleAndCap scaleAndCap = new ElementTasks.ScaleAndCap();
+    private final MixtureTask mixture;
     private final ArgmaxTask argmax;
 
     /** Starts {@code threads - 1} worker threads. */
@@ -75,6 +77,7 @@ public final class SimdBackend extends HeapBackend {
         this.attention = new AttentionTask(pool);
         this.site = new SiteTask(pool);
         this.gated = new RowTasks.Gated(threads);
+        this.mixture = new MixtureTask(pool, matmul, gated);
         this.argmax = new ArgmaxTask(pool);
     }
 
@@ -180,12 +183,12 @@ public final class SimdBackend extends HeapBackend {
 
     @Override
     public void rope(Buffer x, Rows rows, int column, int heads, int headDim, RopeTable table) {
+        Arguments.rope(this, x, rows, column, heads, headDim, table);
         setRope(x, rows, column, heads, headDim, table);
         pool.run(rope, rows.count(), RowTasks.portion(2 * heads * headDim));
     }
 
     private void setRope(Buffer x, Rows rows, int column, int heads, int headDim, RopeTable table) {
-        Arguments.rope(this, x, rows, column, heads, headDim, table);
         rope.x = array(x);
         rope.columns = x.columns();
         rope.rows = rows;
@@ -197,12 +200,12 @@ public final class SimdBackend extends HeapBackend {
 
     @Override
     public void appendKv(Buffer x, Rows rows, int kColumn, int vColumn, KvPages kv, int block) {
+        Arguments.appendKv(this, x, rows, kColumn, vColumn, kv, block);
         setAppend(x, rows, kColumn, vColumn, kv, block);
         pool.run(append, rows.count(), RowTasks.portion(8 * append.kv.kvHeads() * append.kv.headDim()));
     }
 
     private void setAppend(Buffer x, Rows rows, int kColumn, int vColumn, KvPages kv, int block) {
-        Arguments.appendKv(this, x, rows, kColumn, vColumn, kv, block);
         append.x = array(x);
         append.columns = x.columns();
         append.rows = rows;
@@ -212,13 +215,21 @@ public final class SimdBackend extends HeapBackend {
         append.block = block;
     }
 
-    /** In one go: a row is rotated and stored while it is at hand. */
     @Override
-    public void prepareAttention(Buffer qkv, Rows rows, AttentionSpec spec, RopeTable table, KvPages kv, int block) {
+    public void prepareAttention(
+            Buffer qkv, Rows rows, AttentionSpec spec, HeadNorms norms, RopeTable table, KvPages kv, int block) {
+        FamilyArguments.prepareAttention(this, qkv, rows, spec, norms, table, kv, block);
         int k = spec.headDim();
         int keys = spec.heads() * k;
-        setRope(qkv, rows, 0, spec.heads() + spec.kvHeads(), k, table);
+        if (table != null) {
+            setRope(qkv, rows, 0, spec.heads() + spec.kvHeads(), k, table);
+        }
         setAppend(qkv, rows, keys, keys + spec.kvHeads() * k, kv, block);
+        prepare.x = array(qkv);
+        prepare.columns = qkv.columns();
+        prepare.spec = spec;
+        prepare.norms = norms;
+        prepare.rotated = table != null;
         pool.run(prepare, rows.count(), RowTasks.portion(4 * qkv.columns()));
     }
 
@@ -236,6 +247,36 @@ public final class SimdBackend extends HeapBackend {
         gated.f = out.columns();
         gated.activation = activation;
         pool.run(gated, rows, RowTasks.portion(4 * out.columns()));
+    }
+
+    @Override
+    public void activation(Buffer x, int rows, Activation activation, Buffer out) {
+        FamilyArguments.activation(this, x, rows, activation, out);
+        activate.activation = activation;
+        activate.run(pool, array(x), rows * x.columns(), array(out), 4096);
+    }
+
+    @Override
+    public void scaleAndCap(Buffer x, int rows, float scale, float cap) {
+        FamilyArguments.scaleAndCap(this, x, rows, scale, cap);
+        scaleAndCap.scale = scale;
+        scaleAndCap.cap = cap;
+        scaleAndCap.run(pool, array(x), rows * x.columns(), array(x), cap > 0 ? 4096 : 16384);
+    }
+
+    @Override
+    public boolean supportsMixture() {
+        return true;
+    }
+
+    @Override
+    public void mixture(Buffer x, int rows, Buffer scores, Mixture mixture, Buffer out) {
+        for (Expert e : mixture.experts()) {
+            own(e.gateUp());
+            own(e.down());
+        }
+        FamilyArguments.mixture(this, x, rows, scores, mixture, out);
+        this.mixture.run(array(x), x.columns(), rows, array(scores), mixture, array(out));
     }
 
     @Override

@@ -86,6 +86,9 @@ final class SiteTask implements WorkerPool.Task {
         if (delta.norm() != null) {
             RowKernels.norm(values, t * d, delta.norm(), values, t * d);
         }
+        if (delta.scale() != 1) {
+            RowKernels.scale(values, t * d, delta.scale(), d);
+        }
         edit(values, t, delta.writeEdits());
         RowKernels.add(x, t * d, values, t * d, d);
     }

@@ -298,7 +298,7 @@ public final class WarmUp {
         }
 
         private void attend(Rows rows) {
-            b.prepareAttention(qkv, rows, spec, angles, kv, 0);
+            b.prepareAttention(qkv, rows, spec, null, angles, kv, 0);
             b.attend(qkv, rows, 0, kv, 0, spec, mixed);
         }
 

@@ -1,6 +1,8 @@
 package dev.tiller.kernels.cuda;
 
 import dev.tiller.kernels.AttentionSpec;
+import dev.tiller.kernels.HeadNorms;
+import dev.tiller.kernels.Norm;
 import dev.tiller.kernels.RopeTable;
 import dev.tiller.kernels.Rows;
 import dev.tiller.kernels.WeightFormat;
@@ -43,7 +45,7 @@ final class AttentionOps {
                     .exactly("rope", "rope")
                     .pointer(x.address())
                     .integer(x.columns())
-                    .pointer(rows.address() + RowTable.position())
+                    .pointer(rows.address() + steps.rowTable().angle())
                     .pointer(angle.cos().address())
                     .pointer(angle.sin().address())
                     .integer(table.half())
@@ -78,13 +80,28 @@ final class AttentionOps {
                 .integer(block);
     }
 
-    /** Rotation and storing in one launch; queries, keys and values lie side by side. */
-    void prepare(CudaBuffer qkv, Rows where, AttentionSpec spec, RopeTable table, CudaKvPages kv, int block) {
+    /**
+     * Norms, rotation and storing; queries, keys and values lie side by side. One launch, with statistics over all heads
+     * one more before it.
+     */
+    void prepare(
+            CudaBuffer qkv,
+            Rows where,
+            AttentionSpec spec,
+            HeadNorms norms,
+            RopeTable table,
+            CudaKvPages kv,
+            int block) {
         Slot rows = steps.rows(where);
-        RopeAngles.Uploaded angle = angles.of(table);
+        RopeAngles.Uploaded angle = table == null ? null : angles.of(table);
         steps.call(Operation.PREPARE).with(qkv).with(angle).with(kv).with(block).with(spec.heads());
+        note(norms);
         if (rows == null || !steps.launching()) {
             return;
+        }
+        boolean together = norms != null && norms.span() == HeadNorms.Span.ALL;
+        if (together) {
+            normAll(qkv, spec, norms);
         }
         int k = spec.headDim();
         int heads = spec.heads() + 2 * spec.kvHeads();
@@ -94,22 +111,61 @@ final class AttentionOps {
                 .pointer(qkv.address())
                 .integer(qkv.columns())
                 .pointer(rows.address())
-                .pointer(angle.cos().address())
-                .pointer(angle.sin().address())
-                .integer(table.half())
+                .pointer(angle == null ? 0 : angle.cos().address())
+                .pointer(angle == null ? 0 : angle.sin().address())
+                .integer(angle == null ? 0 : table.half())
                 .integer(spec.heads())
                 .integer(spec.kvHeads())
                 .integer(k)
                 .integer(0)
                 .integer(spec.heads() * k)
-                .integer((spec.heads() + spec.kvHeads()) * k)
-                .pointer(0)
-                .pointer(0)
-                .real(0f)
-                .real(0f);
+                .integer((spec.heads() + spec.kvHeads()) * k);
+        headNorms(launch, together ? null : norms, k);
         // a warp takes a head, but in the simplest form a thread takes several
         int blocks = gpu.kernels().naive("rope") ? 1 : Math.ceilDiv(heads, BLOCK / 32);
         pages(launch, kv, block).run(steps.rowTable().rows(), blocks, 1, BLOCK, 0);
+    }
+
+    private void note(HeadNorms norms) {
+        CallLog log = steps.call(Operation.PREPARE).with(norms == null ? null : norms.span());
+        if (norms != null) {
+            log.with(norms.query().weight()).with(norms.key().weight());
+            log.with((long) RowOps.kind(norms.query()))
+                    .with(norms.query().eps())
+                    .with(norms.query().offset());
+        }
+    }
+
+    private static long weight(Norm norm) {
+        return norm == null ? 0 : ((CudaBuffer) norm.weight()).address();
+    }
+
+    private static void headNorms(Launch launch, HeadNorms norms, int k) {
+        Norm query = norms == null ? null : norms.query();
+        launch.pointer(weight(query))
+                .pointer(weight(norms == null ? null : norms.key()))
+                .real(query == null ? 0f : query.eps())
+                .real(query == null ? 0f : query.offset())
+                .integer(RowOps.kind(query))
+                .integer(norms != null && norms.span() == HeadNorms.Span.OWN ? k : 0);
+    }
+
+    private void normAll(CudaBuffer qkv, AttentionSpec spec, HeadNorms norms) {
+        int q = spec.heads() * spec.headDim();
+        gpu.kernels()
+                .exactly("rope", "norm_qk")
+                .pointer(qkv.address())
+                .integer(qkv.columns())
+                .integer(0)
+                .integer(q)
+                .pointer(weight(norms.query()))
+                .integer(q)
+                .integer(spec.kvHeads() * spec.headDim())
+                .pointer(weight(norms.key()))
+                .real(norms.query().eps())
+                .real(norms.query().offset())
+                .integer(RowOps.kind(norms.query()))
+                .run(steps.rowTable().rows(), 2, 1, RowOps.BLOCK, 0);
     }
 
     void attend(CudaBuffer x, Rows where, int qColumn, CudaKvPages kv, int block, AttentionSpec spec, CudaBuffer out) {

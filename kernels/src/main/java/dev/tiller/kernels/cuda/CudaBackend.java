@@ -7,6 +7,8 @@ import dev.tiller.kernels.Backend;
 import dev.tiller.kernels.Buffer;
 import dev.tiller.kernels.Draws;
 import dev.tiller.kernels.EditTable;
+import dev.tiller.kernels.FamilyArguments;
+import dev.tiller.kernels.HeadNorms;
 import dev.tiller.kernels.KvPages;
 import dev.tiller.kernels.Matrix;
 import dev.tiller.kernels.ModuleOutput;
@@ -295,13 +297,12 @@ public final class CudaBackend implements Backend {
     }
 
     @Override
-    public void prepareAttention(Buffer qkv, Rows rows, AttentionSpec spec, RopeTable table, KvPages kv, int block) {
-        int k = spec.headDim();
-        int keys = spec.heads() * k;
-        Arguments.rope(this, qkv, rows, 0, spec.heads() + spec.kvHeads(), k, table);
-        Arguments.appendKv(this, qkv, rows, keys, keys + spec.kvHeads() * k, kv, block);
+    public void prepareAttention(
+            Buffer qkv, Rows rows, AttentionSpec spec, HeadNorms norms, RopeTable table, KvPages kv, int block) {
+        FamilyArguments.prepareAttention(this, qkv, rows, spec, norms, table, kv, block);
         Float32.require("qkv", qkv);
-        onGpu(rows.count(), () -> attentionOps.prepare(in(qkv), rows, spec, table, (CudaKvPages) kv, block));
+        Float32.require(norms);
+        onGpu(rows.count(), () -> attentionOps.prepare(in(qkv), rows, spec, norms, table, (CudaKvPages) kv, block));
     }
 
     @Override
@@ -324,6 +325,20 @@ public final class CudaBackend implements Backend {
     }
 
     @Override
+    public void activation(Buffer x, int rows, Activation activation, Buffer out) {
+        FamilyArguments.activation(this, x, rows, activation, out);
+        Float32.require("x", x);
+        onGpu(rows, () -> rowOps.activation(in(x), rows, activation, in(out)));
+    }
+
+    @Override
+    public void scaleAndCap(Buffer x, int rows, float scale, float cap) {
+        FamilyArguments.scaleAndCap(this, x, rows, scale, cap);
+        Float32.require("x", x);
+        onGpu(rows, () -> rowOps.scaleAndCap(in(x), rows, scale, cap));
+    }
+
+    @Override
     public void site(
             Buffer x,
             ModuleOutput delta,
@@ -340,9 +355,10 @@ public final class CudaBackend implements Backend {
         onGpu(rows, () -> {
             CudaBuffer values = delta == null ? null : in(delta.values());
             Norm deltaNorm = delta == null ? null : delta.norm();
+            float scale = delta == null ? 1 : delta.scale();
             in(taps.rows());
             in(taps.projections());
-            SiteOps.Call call = new SiteOps.Call(in(x), values, deltaNorm, norm, in(normed));
+            SiteOps.Call call = new SiteOps.Call(in(x), values, deltaNorm, scale, norm, in(normed));
             siteOps.site(call, rows, new EditTable[] {out, write, edits, after}, taps);
         });
     }

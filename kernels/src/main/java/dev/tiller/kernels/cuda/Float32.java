@@ -2,6 +2,7 @@ package dev.tiller.kernels.cuda;
 
 import dev.tiller.kernels.Buffer;
 import dev.tiller.kernels.EditTable;
+import dev.tiller.kernels.HeadNorms;
 import dev.tiller.kernels.ModuleOutput;
 import dev.tiller.kernels.Norm;
 import dev.tiller.kernels.SiteTaps;
@@ -21,6 +22,13 @@ final class Float32 {
         if (norm != null) {
             require("norm weight", norm.weight());
             require("norm bias", norm.bias());
+        }
+    }
+
+    static void require(HeadNorms norms) {
+        if (norms != null) {
+            require(norms.query());
+            require(norms.key());
         }
     }
 

@@ -10,6 +10,8 @@ enum Operation {
     PREPARE,
     ATTEND,
     GATE,
+    ACTIVATE,
+    SCALE,
     SITE,
     GATHER,
     CLEAR,

@@ -103,6 +103,36 @@ final class RowOps {
         }
     }
 
+    void activation(CudaBuffer x, int count, Activation activation, CudaBuffer out) {
+        int rows = steps.padded(count);
+        steps.call(Operation.ACTIVATE).with(x).with(out).with(activation).with(rows);
+        long n = (long) rows * x.columns();
+        if (steps.launching() && n > 0) {
+            gpu.kernels()
+                    .exactly("gated", Gpu.operand(out.format()).entry("activation"))
+                    .pointer(x.address())
+                    .pointer(n)
+                    .integer(activation.ordinal())
+                    .pointer(out.address())
+                    .run(Gpu.blocks(n), 1, 1, BLOCK, 0);
+        }
+    }
+
+    void scaleAndCap(CudaBuffer x, int count, float scale, float cap) {
+        int rows = steps.padded(count);
+        steps.call(Operation.SCALE).with(x).with(rows).with(scale).with(cap);
+        long n = (long) rows * x.columns();
+        if (steps.launching() && n > 0) {
+            gpu.kernels()
+                    .exactly("gated", "scale_cap")
+                    .pointer(x.address())
+                    .pointer(n)
+                    .real(scale)
+                    .real(cap)
+                    .run(Gpu.blocks(n), 1, 1, BLOCK, 0);
+        }
+    }
+
     void gather(CudaBuffer x, int[] index, int count, CudaBuffer out) {
         int rows = steps.padded(count);
         steps.call(Operation.GATHER).with(x).with(out).with(rows);

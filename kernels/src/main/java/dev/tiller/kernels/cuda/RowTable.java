@@ -17,6 +17,7 @@ final class RowTable {
     private static final int PAGES_POINTER = 24;
     private static final int STRIDE = 32;
     private static final int COUNT = 36;
+    private static final int ANGLE_POINTER = 40;
     private static final int HEADER = 64;
 
     private final int padded;
@@ -94,8 +95,7 @@ final class RowTable {
         return decode() ? padded : runs + 1;
     }
 
-    /** Offset of the positions. */
-    static long position() {
+    private static long position() {
         return HEADER;
     }
 
@@ -113,9 +113,14 @@ final class RowTable {
         return HEADER + 12L * padded;
     }
 
+    /** Offset of the rows of the table of angles. */
+    long angle() {
+        return HEADER + 16L * padded;
+    }
+
     /** Offset of the tiles: first row and count of each. */
     long tileList() {
-        return HEADER + 16L * padded;
+        return HEADER + 20L * padded;
     }
 
     private long pages() {
@@ -128,6 +133,7 @@ final class RowTable {
         to.putLong(POSITION_POINTER, to.address() + position());
         to.putLong(SEQUENCE_POINTER, to.address() + sequence());
         to.putLong(PAGES_POINTER, to.address() + pages());
+        to.putLong(ANGLE_POINTER, to.address() + angle());
         to.putInt(STRIDE, stride);
         to.putInt(COUNT, padded);
         int run = 0;
@@ -144,7 +150,7 @@ final class RowTable {
             }
             pageTable(rows.pages()[rows.sequence()[t]], rows.position()[end - 1], run, to);
             for (; t < end; t++) {
-                row(to, t, rows.position()[t], run);
+                row(to, t, rows.position()[t], run, rows.angles()[t]);
             }
         }
         for (int i = single; i < padded; i++) {
@@ -154,14 +160,15 @@ final class RowTable {
             to.putInt(pages() + 4L * run * stride, CudaKvPages.SCRATCH);
         }
         for (int t = rows.count(); t < padded; t++) {
-            row(to, t, 0, run);
+            row(to, t, 0, run, 0);
         }
     }
 
-    private void row(Slot to, int t, int position, int run) {
+    private void row(Slot to, int t, int position, int run, int angle) {
         to.putInt(position() + 4L * t, position);
         to.putInt(sequence() + 4L * t, run);
         to.putInt(allRows() + 4L * t, t);
+        to.putInt(angle() + 4L * t, angle);
     }
 
     private void pageTable(int[] table, int lastPosition, int run, Slot to) {

@@ -30,7 +30,7 @@ final class SiteOps {
     }
 
     /** What a call does besides its edits and taps. */
-    record Call(CudaBuffer x, CudaBuffer delta, Norm deltaNorm, Norm norm, CudaBuffer normed) {}
+    record Call(CudaBuffer x, CudaBuffer delta, Norm deltaNorm, float scale, Norm norm, CudaBuffer normed) {}
 
     void site(Call call, int count, EditTable[] phases, SiteTaps taps) {
         int rows = steps.padded(count);
@@ -58,7 +58,7 @@ final class SiteOps {
                 .with(c.delta)
                 .with(c.normed)
                 .with(rows);
-        note(log, c.deltaNorm);
+        note(log.with(c.scale), c.deltaNorm);
         note(log, c.norm);
     }
 
@@ -176,6 +176,7 @@ final class SiteOps {
                 .pointer(edits)
                 .pointer(taps);
         norm(launch, c.deltaNorm);
+        launch.real(c.scale);
         norm(launch, c.norm);
         launch.pointer(Gpu.address(c.normed)).integer(c.x.columns()).run(rows, 1, 1, block(c.x.columns()), 0);
     }

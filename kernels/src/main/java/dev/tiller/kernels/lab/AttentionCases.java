@@ -3,7 +3,9 @@ package dev.tiller.kernels.lab;
 import dev.tiller.kernels.AttentionSpec;
 import dev.tiller.kernels.Backend;
 import dev.tiller.kernels.Buffer;
+import dev.tiller.kernels.HeadNorms;
 import dev.tiller.kernels.KvPages;
+import dev.tiller.kernels.Norm;
 import dev.tiller.kernels.RopeTable;
 import dev.tiller.kernels.Rows;
 import dev.tiller.kernels.WeightFormat;
@@ -16,7 +18,11 @@ final class AttentionCases {
     private AttentionCases() {}
 
     /** Sequences of given lengths, of which each runs its last {@code fresh} positions in the call. */
-    private record Shape(AttentionSpec spec, int[] lengths, int[] fresh) {
+    private record Shape(AttentionSpec spec, int[] lengths, int[] fresh, HeadNorms.Span norms, boolean rotated) {
+        Shape(AttentionSpec spec, int[] lengths, int[] fresh) {
+            this(spec, lengths, fresh, null, true);
+        }
+
         int columns() {
             return (spec.heads() + 2 * spec.kvHeads()) * spec.headDim();
         }
@@ -27,7 +33,8 @@ final class AttentionCases {
 
         String show() {
             return spec.heads() + "/" + spec.kvHeads() + " heads of " + spec.headDim() + ", cap " + spec.softCap()
-                    + ", window " + spec.window() + ", lengths " + Arrays.toString(lengths) + ", last "
+                    + ", window " + spec.window() + (norms == null ? "" : ", norms of " + norms)
+                    + (rotated ? "" : ", not rotated") + ", lengths " + Arrays.toString(lengths) + ", last "
                     + Arrays.toString(fresh);
         }
     }
@@ -36,7 +43,7 @@ final class AttentionCases {
         return List.of(
                 new Operation(
                         "append_kv",
-                        "rotation of queries and keys, storing of keys and values",
+                        "norms and rotation of queries and keys, storing of keys and values",
                         "rope_kv",
                         "rope",
                         "2e-6 of the largest attention output, plus the operand's rounding",
@@ -106,7 +113,8 @@ final class AttentionCases {
         for (int i = 0; i < 3; i++) {
             fresh[i] = prefill ? Math.min(lengths[i], n.pick(1, 2, 15, 16, 17, 70)) : 1;
         }
-        return new Shape(spec, lengths, fresh);
+        HeadNorms.Span norms = n.coin() ? null : HeadNorms.Span.values()[n.pick(0, 1, 2)];
+        return new Shape(spec, lengths, fresh, norms, n.pick(0, 1, 2, 3) > 0);
     }
 
     private static LabCase attend(int[] s, int fresh, WeightFormat f) {
@@ -142,6 +150,7 @@ final class AttentionCases {
         private final Buffer x;
         private final Buffer out;
         private final RopeTable angles;
+        private final HeadNorms norms;
 
         Scene(Backend b, int seed, Shape shape, WeightFormat operand) {
             Numbers n = new Numbers(seed + 500);
@@ -161,7 +170,9 @@ final class AttentionCases {
             }
             int longest = Arrays.stream(shape.lengths).max().orElseThrow();
             int half = spec.headDim() / 2;
-            angles = new RopeTable(half, n.normal(longest * half), n.normal(longest * half));
+            RopeTable table = new RopeTable(half, n.normal(longest * half), n.normal(longest * half));
+            angles = shape.rotated ? table : null;
+            norms = shape.norms == null ? null : norms(n);
             int[] position = new int[count];
             int[] sequence = new int[count];
             x = b.buffer(count, shape.columns());
@@ -177,6 +188,20 @@ final class AttentionCases {
                 }
             }
             rows = new Rows(count, position, sequence, pages);
+        }
+
+        private HeadNorms norms(Numbers n) {
+            boolean shared = shape.norms == HeadNorms.Span.HEAD;
+            int k = shape.spec.headDim();
+            int queries = shared ? k : shape.width();
+            int keys = shared ? k : shape.spec.kvHeads() * k;
+            Norm.Kind kind =
+                    n.coin() || k < 8 ? Norm.Kind.RMS : Norm.Kind.LAYER; // few numbers less their mean are noise
+            float offset = n.pick(0, 1);
+            return new HeadNorms(
+                    new Norm(kind, b.buffer(1, queries, n.normal(queries)), null, 1e-3f, offset),
+                    new Norm(kind, b.buffer(1, keys, n.normal(keys)), null, 1e-3f, offset),
+                    shape.norms);
         }
 
         /** Keys and values of a whole sequence, into the second block; into the first one something else. */
@@ -203,7 +228,7 @@ final class AttentionCases {
 
         /** What is stored shows in the attention that follows. */
         LabCase.Prepared preparing() {
-            return new Call(() -> b.prepareAttention(x, rows, shape.spec, angles, kv, 1), () -> {
+            return new Call(() -> b.prepareAttention(x, rows, shape.spec, norms, angles, kv, 1), () -> {
                 b.attend(x, rows, 0, kv, 1, shape.spec, out);
                 double size = kept == WeightFormat.F32 ? 2e-6 : rounding();
                 return List.of(Numbers.output("out", b, out, size * 4), queries());
@@ -217,7 +242,7 @@ final class AttentionCases {
             for (int t = 0; t < rows.count(); t++) {
                 System.arraycopy(all, t * shape.columns(), kept, t * shape.width(), shape.width());
             }
-            return new LabCase.Output("queries", shape.width(), kept, 2e-6);
+            return new LabCase.Output("queries", shape.width(), kept, 4e-6);
         }
 
         /** Rounded queries, keys and weights move a score by about its size times the rounding; the output follows. */

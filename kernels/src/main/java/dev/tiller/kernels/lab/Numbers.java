@@ -62,6 +62,16 @@ final class Numbers {
         return a;
     }
 
+    /** Weights for k standard normal inputs that give sums of about 1; powers of two times small whole numbers. */
+    float[] small(int n, int k) {
+        float unit = Math.scalb(1f, -3 - Math.getExponent((float) Math.sqrt(k)));
+        float[] a = new float[n];
+        for (int i = 0; i < n; i++) {
+            a[i] = (random.nextInt(33) - 16) * unit;
+        }
+        return a;
+    }
+
     private static float round(float v, WeightFormat format) {
         return switch (format) {
             case F32 -> v;

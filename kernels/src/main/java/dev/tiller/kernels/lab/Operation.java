@@ -43,6 +43,15 @@ public record Operation(
 
     private static final Pattern ENTRY = Pattern.compile("\\.visible \\.entry (\\w+)\\(");
 
+    /** Whether that backend has it at all. */
+    public boolean offeredBy(Backend backend) {
+        return switch (name) {
+            case "sample" -> backend.canSample();
+            case "mixture" -> backend.supportsMixture();
+            default -> true;
+        };
+    }
+
     /** Makes the case that is timed. */
     public interface Benchmark {
         LabCase at(int[] shape, WeightFormat operand);

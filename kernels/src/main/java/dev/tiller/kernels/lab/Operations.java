@@ -18,6 +18,7 @@ public final class Operations {
         all.add(MatmulCases.operation());
         all.addAll(AttentionCases.all());
         all.addAll(RowCases.all());
+        all.addAll(FamilyCases.all());
         all.add(SampleCases.operation());
         return Collections.unmodifiableList(all);
     }

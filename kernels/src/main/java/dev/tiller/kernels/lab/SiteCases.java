@@ -21,7 +21,7 @@ final class SiteCases {
     static Operation operation() {
         return new Operation(
                 "site",
-                "residual += module output; edits; projections, copies, sums; edits; norm",
+                "residual += scaled module output; edits; projections, copies, sums; edits; norm",
                 "site",
                 "site",
                 "90 (4 + sqrt d) 2^-24 of the row's largest element; normed twice that, plus the operand's rounding",
@@ -79,7 +79,8 @@ final class SiteCases {
             EditTable write = edits(b, n, rows, d);
             Norm.Kind kind = n.coin() ? Norm.Kind.RMS : Norm.Kind.LAYER;
             Norm deltaNorm = n.coin() ? new Norm(kind, b.buffer(1, d, n.normal(d)), null, 1e-5f, 1) : null;
-            ModuleOutput mixed = n.pick(0, 1, 2) == 0 ? null : new ModuleOutput(delta, out, deltaNorm, write);
+            float scale = n.pick(1, 1, 2, -1) / (float) n.pick(1, 3);
+            ModuleOutput mixed = n.pick(0, 1, 2) == 0 ? null : new ModuleOutput(delta, out, deltaNorm, scale, write);
             module = plain ? ModuleOutput.of(delta) : mixed;
             edits = edits(b, n, rows, d);
             EditTable next = edits(b, n, rows, d);

@@ -6,8 +6,10 @@ import dev.tiller.kernels.Backend;
 import dev.tiller.kernels.Buffer;
 import dev.tiller.kernels.Draws;
 import dev.tiller.kernels.EditTable;
+import dev.tiller.kernels.HeadNorms;
 import dev.tiller.kernels.KvPages;
 import dev.tiller.kernels.Matrix;
+import dev.tiller.kernels.Mixture;
 import dev.tiller.kernels.ModuleOutput;
 import dev.tiller.kernels.Norm;
 import dev.tiller.kernels.RopeTable;
@@ -135,6 +137,20 @@ public abstract class Variant implements Backend {
         base.appendKv(x, rows, kColumn, vColumn, kv, block);
     }
 
+    /** Where it is no more than rotation and storing it goes by those two, so that a variant of either takes part. */
+    @Override
+    public void prepareAttention(
+            Buffer qkv, Rows rows, AttentionSpec spec, HeadNorms norms, RopeTable table, KvPages kv, int block) {
+        if (norms != null || table == null) {
+            base.prepareAttention(qkv, rows, spec, norms, table, kv, block);
+            return;
+        }
+        int k = spec.headDim();
+        int keys = spec.heads() * k;
+        rope(qkv, rows, 0, spec.heads() + spec.kvHeads(), k, table);
+        appendKv(qkv, rows, keys, keys + spec.kvHeads() * k, kv, block);
+    }
+
     @Override
     public void attend(Buffer x, Rows rows, int qColumn, KvPages kv, int block, AttentionSpec spec, Buffer out) {
         base.attend(x, rows, qColumn, kv, block, spec, out);
@@ -143,6 +159,26 @@ public abstract class Variant implements Backend {
     @Override
     public void gatedActivation(Buffer x, int rows, Activation activation, Buffer out) {
         base.gatedActivation(x, rows, activation, out);
+    }
+
+    @Override
+    public void activation(Buffer x, int rows, Activation activation, Buffer out) {
+        base.activation(x, rows, activation, out);
+    }
+
+    @Override
+    public void scaleAndCap(Buffer x, int rows, float scale, float cap) {
+        base.scaleAndCap(x, rows, scale, cap);
+    }
+
+    @Override
+    public boolean supportsMixture() {
+        return base.supportsMixture();
+    }
+
+    @Override
+    public void mixture(Buffer x, int rows, Buffer scores, Mixture mixture, Buffer out) {
+        base.mixture(x, rows, scores, mixture, out);
     }
 
     @Override

@@ -8,10 +8,14 @@ import dev.tiller.kernels.AttentionSpec;
 import dev.tiller.kernels.Buffer;
 import dev.tiller.kernels.Draws;
 import dev.tiller.kernels.EditTable;
+import dev.tiller.kernels.Expert;
+import dev.tiller.kernels.FamilyArguments;
+import dev.tiller.kernels.HeadNorms;
 import dev.tiller.kernels.HeapBackend;
 import dev.tiller.kernels.HeapKvPages;
 import dev.tiller.kernels.KvPages;
 import dev.tiller.kernels.Matrix;
+import dev.tiller.kernels.Mixture;
 import dev.tiller.kernels.ModuleOutput;
 import dev.tiller.kernels.Norm;
 import dev.tiller.kernels.RopeTable;
@@ -94,7 +98,7 @@ public final class ScalarBackend extends HeapBackend {
         float[] data = array(x);
         int half = table.half();
         for (int t = 0; t < rows.count(); t++) {
-            int angle = rows.position()[t] * half;
+            int angle = rows.angles()[t] * half;
             for (int head = 0; head < heads; head++) {
                 int at = t * x.columns() + column + head * headDim;
                 for (int i = 0; i < half; i++) {
@@ -132,6 +136,23 @@ public final class ScalarBackend extends HeapBackend {
     }
 
     @Override
+    public void prepareAttention(
+            Buffer qkv, Rows rows, AttentionSpec spec, HeadNorms norms, RopeTable table, KvPages kv, int block) {
+        FamilyArguments.prepareAttention(this, qkv, rows, spec, norms, table, kv, block);
+        int k = spec.headDim();
+        int keys = spec.heads() * k;
+        for (int t = 0; t < rows.count() && norms != null; t++) {
+            int at = t * qkv.columns();
+            ScalarFamilies.normHeads(array(qkv), at, spec.heads(), k, norms.query(), norms.span());
+            ScalarFamilies.normHeads(array(qkv), at + keys, spec.kvHeads(), k, norms.key(), norms.span());
+        }
+        if (table != null) {
+            rope(qkv, rows, 0, spec.heads() + spec.kvHeads(), k, table);
+        }
+        appendKv(qkv, rows, keys, keys + spec.kvHeads() * k, kv, block);
+    }
+
+    @Override
     public void attend(Buffer x, Rows rows, int qColumn, KvPages kv, int block, AttentionSpec spec, Buffer out) {
         Arguments.attend(this, x, rows, qColumn, kv, block, spec, out);
         ScalarAttention attention = new ScalarAttention((HeapKvPages) kv, block, spec);
@@ -155,6 +176,40 @@ public final class ScalarBackend extends HeapBackend {
                 float up = array(x)[t * 2 * f + f + i];
                 array(out)[t * f + i] = (float) (Functions.activate(activation, gate) * up);
             }
+        }
+    }
+
+    @Override
+    public void activation(Buffer x, int rows, Activation activation, Buffer out) {
+        FamilyArguments.activation(this, x, rows, activation, out);
+        for (int i = 0; i < rows * x.columns(); i++) {
+            array(out)[i] = (float) Functions.activate(activation, array(x)[i]);
+        }
+    }
+
+    @Override
+    public void scaleAndCap(Buffer x, int rows, float scale, float cap) {
+        FamilyArguments.scaleAndCap(this, x, rows, scale, cap);
+        for (int i = 0; i < rows * x.columns(); i++) {
+            double v = (double) scale * array(x)[i];
+            array(x)[i] = (float) (cap > 0 ? cap * Math.tanh(v / cap) : v);
+        }
+    }
+
+    @Override
+    public boolean supportsMixture() {
+        return true;
+    }
+
+    @Override
+    public void mixture(Buffer x, int rows, Buffer scores, Mixture mixture, Buffer out) {
+        for (Expert e : mixture.experts()) {
+            own(e.gateUp());
+            own(e.down());
+        }
+        FamilyArguments.mixture(this, x, rows, scores, mixture, out);
+        for (int t = 0; t < rows; t++) {
+            ScalarFamilies.mixture(array(x), array(scores), mixture, t, array(out));
         }
     }
 

@@ -104,6 +104,9 @@ final class ScalarSite {
         if (delta.norm() != null) {
             norm(values, t * d, delta.norm(), values);
         }
+        for (int i = t * d; i < (t + 1) * d && delta.scale() != 1; i++) {
+            values[i] *= delta.scale();
+        }
         edit(values, d, t, delta.writeEdits());
         for (int i = t * d; i < (t + 1) * d; i++) {
             x[i] += values[i];
@@ -141,7 +144,11 @@ final class ScalarSite {
 
     /** out[at ..] = norm(x[at ..]) over the width of the norm's weight. */
     static void norm(float[] x, int at, Norm norm, float[] out) {
-        int d = norm.weight().columns();
+        norm(x, at, norm.weight().columns(), norm, 0, out);
+    }
+
+    /** out[at ..] = norm(x[at ..]) over d elements, with the norm's weights from {@code from} on. */
+    static void norm(float[] x, int at, int d, Norm norm, int from, float[] out) {
         double mean = 0;
         for (int i = 0; i < d && norm.kind() == Norm.Kind.LAYER; i++) {
             mean += x[at + i] / (double) d;
@@ -152,8 +159,9 @@ final class ScalarSite {
         }
         double inverse = 1 / Math.sqrt(square / d + norm.eps());
         for (int i = 0; i < d; i++) {
-            double bias = norm.bias() == null ? 0 : array(norm.bias())[i];
-            out[at + i] = (float) ((x[at + i] - mean) * inverse * (array(norm.weight())[i] + norm.offset()) + bias);
+            double bias = norm.bias() == null ? 0 : array(norm.bias())[from + i];
+            out[at + i] =
+                    (float) ((x[at + i] - mean) * inverse * (array(norm.weight())[from + i] + norm.offset()) + bias);
         }
     }
 }

@@ -122,7 +122,7 @@ class CudaFormatsTest {
             int columns = x.length / 72;
             Buffer qkv = b.buffer(2 * n, columns, Arrays.copyOfRange(x, done * columns, (done + 2 * n) * columns));
             Buffer to = b.buffer(2 * n, width, format);
-            b.prepareAttention(qkv, rows, spec, rope, kv, 1);
+            b.prepareAttention(qkv, rows, spec, null, rope, kv, 1);
             b.attend(qkv, rows, 0, kv, 1, spec, to);
             b.read(to, 0, 2 * n, out, done * width);
             done += 2 * n;

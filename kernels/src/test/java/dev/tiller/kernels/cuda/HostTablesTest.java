@@ -14,6 +14,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 /** What the host writes for kernels to read, byte by byte as args.cuh lays it out. No device is needed. */
@@ -182,7 +183,8 @@ class HostTablesTest {
             position[t] = t < 3 ? 15 + t : t < 73 ? t - 3 - (t - 3) / 48 * 22 : 4;
             sequence[t] = t < 3 ? 2 : t < 73 ? 0 : 1;
         }
-        Rows rows = new Rows(n, position, sequence, pages);
+        int[] angle = IntStream.range(0, n).map(t -> 1000 - t).toArray();
+        Rows rows = new Rows(n, position, sequence, pages, angle);
         RowTable table = new RowTable(rows, 80, 0);
         assertEquals(1, table.singles());
         assertEquals(3, table.tiles()); // 3 rows, 64 and 6
@@ -198,6 +200,7 @@ class HostTablesTest {
             assertEquals(t < n ? position[t] : 0, p, "row " + t);
             assertEquals(t < n ? pages[sequence[t]][position[t] / 16] : CudaKvPages.SCRATCH, page, "row " + t);
             assertEquals(t, number(s, table.allRows() + 4L * t));
+            assertEquals(t < n ? 1000 - t : 0, number(s, pointer(s, 40) + 4L * t), "angle of row " + t);
             assertEquals(t == 0 ? 73 : -1, number(s, table.rowList() + 4L * t));
         }
         int[] tiles = {0, 3, 3, 64, 67, 6};

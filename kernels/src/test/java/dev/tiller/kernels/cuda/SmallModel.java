@@ -5,6 +5,7 @@ import dev.tiller.kernels.AttentionSpec;
 import dev.tiller.kernels.Backend;
 import dev.tiller.kernels.Buffer;
 import dev.tiller.kernels.EditTable;
+import dev.tiller.kernels.HeadNorms;
 import dev.tiller.kernels.KvPages;
 import dev.tiller.kernels.Matrix;
 import dev.tiller.kernels.ModuleOutput;
@@ -44,6 +45,7 @@ final class SmallModel {
     private final Matrix downWeight;
     private final Buffer bias;
     private final Norm norm;
+    private final HeadNorms headNorms;
     private final RopeTable rope;
     final KvPages kv;
     private final AttentionSpec spec = new AttentionSpec(HEADS, KV_HEADS, K, 0.35f, 0, 0);
@@ -78,6 +80,9 @@ final class SmallModel {
         downWeight = weight(D, F, format);
         bias = b.buffer(1, (HEADS + 2 * KV_HEADS) * K, numbers((HEADS + 2 * KV_HEADS) * K, 0.3));
         norm = new Norm(Norm.Kind.RMS, b.buffer(1, D, numbers(D, 1)), null, 1e-5f, 0);
+        Norm queries = new Norm(Norm.Kind.RMS, b.buffer(1, HEADS * K, numbers(HEADS * K, 1)), null, 1e-5f, 0);
+        Norm keys = new Norm(Norm.Kind.RMS, b.buffer(1, KV_HEADS * K, numbers(KV_HEADS * K, 1)), null, 1e-5f, 0);
+        headNorms = new HeadNorms(queries, keys, HeadNorms.Span.ALL);
         rope = new RopeTable(K / 2, numbers(POSITIONS * K / 2, 1), numbers(POSITIONS * K / 2, 1));
         kv = b.kvPages(1, KV_HEADS, K, operand);
         grow(rows);
@@ -154,10 +159,10 @@ final class SmallModel {
         b.embed(table, ids, n, 1, s.x);
         b.site(s.x, null, n, EditTable.NONE, SiteTaps.NONE, EditTable.NONE, norm, s.normed);
         b.matmul(s.normed, n, qkvWeight, bias, s.qkv);
-        b.prepareAttention(s.qkv, rows, spec, rope, kv, 0);
+        b.prepareAttention(s.qkv, rows, spec, headNorms, rope, kv, 0);
         b.attend(s.qkv, rows, 0, kv, 0, spec, s.attn);
         b.matmul(s.attn, n, outWeight, null, s.delta);
-        ModuleOutput attention = new ModuleOutput(s.delta, steering.out, null, steering.write);
+        ModuleOutput attention = new ModuleOutput(s.delta, steering.out, null, 0.75f, steering.write);
         b.site(s.x, attention, n, steering.edits, steering.taps, steering.after, norm, s.normed);
         b.matmul(s.normed, n, gateUpWeight, null, s.gateUp);
         b.gatedActivation(s.gateUp, n, Activation.SILU, s.act);
@@ -167,5 +172,6 @@ final class SmallModel {
         Arrays.setAll(all, i -> i);
         b.gather(s.last, all, n, s.selected);
         b.matmul(s.selected, n, table, null, s.logits);
+        b.scaleAndCap(s.logits, n, 0.5f, 20);
     }
 }

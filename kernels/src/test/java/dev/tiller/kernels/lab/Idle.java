@@ -6,8 +6,10 @@ import dev.tiller.kernels.Backend;
 import dev.tiller.kernels.Buffer;
 import dev.tiller.kernels.Draws;
 import dev.tiller.kernels.EditTable;
+import dev.tiller.kernels.HeadNorms;
 import dev.tiller.kernels.KvPages;
 import dev.tiller.kernels.Matrix;
+import dev.tiller.kernels.Mixture;
 import dev.tiller.kernels.ModuleOutput;
 import dev.tiller.kernels.Norm;
 import dev.tiller.kernels.RopeTable;
@@ -40,6 +42,19 @@ final class Idle extends Variant {
 
     @Override
     public void gatedActivation(Buffer x, int rows, Activation activation, Buffer out) {}
+
+    @Override
+    public void activation(Buffer x, int rows, Activation activation, Buffer out) {}
+
+    @Override
+    public void scaleAndCap(Buffer x, int rows, float scale, float cap) {}
+
+    @Override
+    public void mixture(Buffer x, int rows, Buffer scores, Mixture mixture, Buffer out) {}
+
+    @Override
+    public void prepareAttention(
+            Buffer qkv, Rows rows, AttentionSpec spec, HeadNorms norms, RopeTable table, KvPages kv, int block) {}
 
     @Override
     public void site(

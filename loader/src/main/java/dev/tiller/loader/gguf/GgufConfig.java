@@ -1,9 +1,11 @@
 package dev.tiller.loader.gguf;
 
+import com.google.gson.JsonArray;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonPrimitive;
 import dev.tiller.loader.ModelConfig;
 import dev.tiller.loader.RopeConfig;
 import dev.tiller.loader.TillerException;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalLong;
 
@@ -59,26 +61,25 @@ final class GgufConfig {
         }
         int headDim = headDim(hidden, heads);
         int vocabulary = vocabularySize(hidden);
-        return new ModelConfig(
-                architecture,
-                hidden,
-                required("feed_forward_length"),
-                blocks,
-                heads,
-                kvHeads,
-                headDim,
-                vocabulary,
-                required("context_length"),
-                (float) number("attention.layer_norm_rms_epsilon", Double.NaN, 0, 1),
-                rope(headDim),
-                "silu",
-                file.tensor(GgufNames.HEAD).isEmpty(),
-                file.tensor("blk.0.attn_q.bias").isPresent(),
-                file.tensor("blk.0.ffn_gate.bias").isPresent(),
-                (int) integer("attention.sliding_window", 0, 0),
-                tokenId("bos_token_id", vocabulary),
-                endIds(vocabulary),
-                tokenId("padding_token_id", vocabulary));
+        JsonObject json = new JsonObject();
+        json.addProperty("model_type", architecture);
+        json.addProperty("hidden_size", hidden);
+        json.addProperty("intermediate_size", required("feed_forward_length"));
+        json.addProperty("num_hidden_layers", blocks);
+        json.addProperty("num_attention_heads", heads);
+        json.addProperty("num_key_value_heads", kvHeads);
+        json.addProperty("head_dim", headDim);
+        json.addProperty("vocab_size", vocabulary);
+        json.addProperty("max_position_embeddings", required("context_length"));
+        json.addProperty("rms_norm_eps", number("attention.layer_norm_rms_epsilon", Double.NaN, 0, 1));
+        json.add("rope_parameters", rope(headDim));
+        json.addProperty("tie_word_embeddings", file.tensor(GgufNames.HEAD).isEmpty());
+        json.addProperty("attention_bias", file.tensor("blk.0.attn_q.bias").isPresent());
+        json.addProperty("mlp_bias", file.tensor("blk.0.ffn_gate.bias").isPresent());
+        json.addProperty("bos_token_id", tokenId("bos_token_id", vocabulary));
+        json.add("eos_token_id", endIds(vocabulary));
+        json.addProperty("pad_token_id", tokenId("padding_token_id", vocabulary));
+        return ModelConfig.parse(json, file.path().toString());
     }
 
     private void refuseUnsupported() {
@@ -125,7 +126,7 @@ final class GgufConfig {
         return rows;
     }
 
-    private RopeConfig rope(int headDim) {
+    private JsonObject rope(int headDim) {
         int rotary = optional("rope.dimension_count", headDim);
         if (rotary != headDim) {
             throw error("rope.dimension_count", "the width of a head, " + headDim, rotary);
@@ -137,9 +138,24 @@ final class GgufConfig {
                 throw new TillerException(file.path() + ": tensor " + GgufNames.ROPE_FACTORS
                         + ": expected no rotary scaling in the metadata beside it, found factor " + factor);
             }
-            return RopeFactors.toLlama3(file.tensor(GgufNames.ROPE_FACTORS).get(), theta, headDim);
+            return json(RopeFactors.toLlama3(file.tensor(GgufNames.ROPE_FACTORS).get(), theta, headDim));
         }
-        return new RopeConfig(factor == 1 ? "default" : "linear", theta, factor, 0, 0, 0, headDim);
+        return json(new RopeConfig(factor == 1 ? "default" : "linear", theta, factor, 0, 0, 0, headDim));
+    }
+
+    private static JsonObject json(RopeConfig rope) {
+        JsonObject json = new JsonObject();
+        json.addProperty("rope_type", rope.type());
+        json.addProperty("rope_theta", rope.theta());
+        if (!rope.type().equals("default")) {
+            json.addProperty("factor", rope.factor());
+        }
+        if (rope.type().equals("llama3")) {
+            json.addProperty("low_freq_factor", rope.lowFreqFactor());
+            json.addProperty("high_freq_factor", rope.highFreqFactor());
+            json.addProperty("original_max_position_embeddings", rope.originalMaxPositions());
+        }
+        return json;
     }
 
     /** The factor of linear scaling; 1 without. */
@@ -159,11 +175,11 @@ final class GgufConfig {
         return value == 0 ? 1 : value;
     }
 
-    private List<Integer> endIds(int vocabulary) {
-        List<Integer> ids = new ArrayList<>();
+    private JsonArray endIds(int vocabulary) {
+        JsonArray ids = new JsonArray();
         for (String name : END_TOKENS) {
             int id = tokenId(name, vocabulary);
-            if (id >= 0 && !ids.contains(id)) {
+            if (id >= 0 && !ids.contains(new JsonPrimitive(id))) {
                 ids.add(id);
             }
         }

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.tiller.loader.DType;
+import dev.tiller.loader.Json;
 import dev.tiller.loader.ModelConfig;
 import dev.tiller.loader.RopeConfig;
 import dev.tiller.loader.TensorView;
@@ -30,29 +31,11 @@ class GgufModelTest {
     @Test
     void configurationComesFromTheKeys() {
         try (GgufModel model = GgufModel.open(TinyLlama.model().write(folder))) {
-            RopeConfig rope = new RopeConfig("default", 50000, 1, 0, 0, 0, 4);
-            assertEquals(
-                    new ModelConfig(
-                            "llama",
-                            32,
-                            32,
-                            2,
-                            2,
-                            1,
-                            4,
-                            6,
-                            64,
-                            1e-5f,
-                            rope,
-                            "silu",
-                            true,
-                            false,
-                            false,
-                            0,
-                            0,
-                            List.of(4, 5),
-                            -1),
-                    model.config());
+            String config = "{\"model_type\":\"llama\",\"hidden_size\":32,\"intermediate_size\":32,\"head_dim\":4,"
+                    + "\"num_hidden_layers\":2,\"num_attention_heads\":2,\"num_key_value_heads\":1,\"vocab_size\":6,"
+                    + "\"max_position_embeddings\":8192,\"rms_norm_eps\":1e-5,\"rope_theta\":50000,"
+                    + "\"tie_word_embeddings\":true,\"bos_token_id\":0,\"eos_token_id\":[4,5]}";
+            assertEquals(ModelConfig.parse(Json.parseObject(config, "c"), "c"), model.config());
             assertEquals(List.of(4, 5), model.generationConfig().eosIds());
             assertEquals(Map.of("bos_token", "<s>", "eos_token", "<end>"), model.specialTokens());
             assertEquals("{{ messages }}", model.chatTemplateSource().orElseThrow());

@@ -17,7 +17,7 @@ final class TinyLlama {
         return new GgufBytes()
                 .string("general.architecture", architecture)
                 .u32(a + "block_count", 2)
-                .u32(a + "context_length", 64)
+                .u32(a + "context_length", 8192)
                 .u32(a + "embedding_length", HIDDEN)
                 .u32(a + "feed_forward_length", 32)
                 .u32(a + "attention.head_count", 2)
