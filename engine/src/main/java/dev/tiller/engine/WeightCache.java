@@ -7,6 +7,7 @@ import dev.tiller.kernels.cpu.SimdBackend;
 import dev.tiller.loader.Checkpoint;
 import dev.tiller.loader.TillerException;
 import dev.tiller.loader.Timeline;
+import dev.tiller.loader.gguf.GgufParts;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
@@ -270,7 +271,7 @@ public final class WeightCache {
     /** The files that say what the weights are. */
     private static List<Path> modelFiles(Path model) {
         if (!Files.isDirectory(model)) {
-            return List.of(model);
+            return GgufParts.files(model);
         }
         try (Stream<Path> files = Files.list(model)) {
             return files.filter(f -> f.getFileName().toString().matches("config\\.json|.*\\.(safetensors|gguf)"))

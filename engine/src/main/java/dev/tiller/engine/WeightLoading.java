@@ -169,13 +169,13 @@ final class WeightLoading {
         return backend.matrix(views, format(views));
     }
 
-    /** Tensors stacked; those of different stored formats in F32, the only one that holds the numbers of both. */
+    /** Tensors stacked; those of different stored formats in one that is near the numbers of all. */
     private WeightFormat format(List<TensorView> parts) {
         WeightFormat chosen = format;
         for (TensorView view : parts) {
             if (format == null) {
                 WeightFormat natural = backend.naturalFormat(view);
-                chosen = chosen == null || chosen == natural ? natural : WeightFormat.F32;
+                chosen = chosen == null ? natural : chosen.joined(natural);
             }
         }
         return chosen;

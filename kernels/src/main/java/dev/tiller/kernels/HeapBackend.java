@@ -33,13 +33,7 @@ public abstract class HeapBackend implements Backend {
 
     @Override
     public final WeightFormat naturalFormat(TensorView weight) {
-        return switch (weight.dtype()) {
-            case BF16 -> WeightFormat.BF16;
-            case F16 -> WeightFormat.F16;
-            case Q8_0 -> WeightFormat.Q8;
-            case Q4_0, Q4_1 -> WeightFormat.Q4;
-            default -> WeightFormat.F32;
-        };
+        return WeightFormat.natural(weight.dtype());
     }
 
     @Override

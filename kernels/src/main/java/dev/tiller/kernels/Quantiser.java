@@ -1,7 +1,5 @@
 package dev.tiller.kernels;
 
-import dev.tiller.loader.DType;
-import dev.tiller.loader.TensorView;
 
 /**
  * Makes the blocks of {@link WeightFormat#Q8} and {@link WeightFormat#Q4} from numbers. Scales and minima are rounded to
@@ -14,15 +12,6 @@ final class Quantiser {
     private static final int ROUNDS = 3;
 
     private Quantiser() {}
-
-    /** True if a tensor stores such blocks, so that they are taken over as they are. */
-    static boolean stores(TensorView tensor, WeightFormat format) {
-        return switch (format) {
-            case Q8 -> tensor.dtype() == DType.Q8_0;
-            case Q4 -> tensor.dtype() == DType.Q4_0 || tensor.dtype() == DType.Q4_1;
-            default -> false;
-        };
-    }
 
     /** One row of numbers as blocks; parameters as in {@link WeightRows#blocks}. */
     static void quantise(
@@ -123,7 +112,8 @@ final class Quantiser {
         return value - below >= 0.5f ? below + 1 : below;
     }
 
-    private static float toF16(float value) {
+    /** Rounds to the nearest 16-bit float. */
+    static float toF16(float value) {
         return Float.float16ToFloat(Float.floatToFloat16(value));
     }
 }

@@ -1,5 +1,6 @@
 package dev.tiller.kernels;
 
+import dev.tiller.loader.DType;
 import java.util.List;
 
 /**
@@ -40,6 +41,56 @@ public enum WeightFormat {
             case Q8 -> rows * (columns + 2 * blocks);
             case Q4 -> rows * (Math.ceilDiv(columns, 2) + 4 * blocks);
         };
+    }
+
+    /** What becomes of the numbers of a stored type in a format. */
+    public enum Loss {
+        /** Nothing. */
+        NONE,
+        /** Codes stay, scales and minima are rounded to 16-bit floats. */
+        SCALES,
+        /** They are rounded to what the format holds. */
+        NUMBERS
+    }
+
+    /** The format nearest to a stored type on a backend that takes blocks. */
+    public static WeightFormat natural(DType stored) {
+        return switch (stored) {
+            case BF16 -> BF16;
+            case F16 -> F16;
+            case Q4_0, Q4_1, Q4_K -> Q4;
+            case Q8_0, Q5_0, IQ4_NL, IQ4_XS -> Q8;
+            case Q2_K, Q3_K, Q5_1, Q5_K, Q6_K -> Q8; // made anew: see WeightRows
+            default -> F32;
+        };
+    }
+
+    /** What this format makes of the numbers of a stored type. */
+    public Loss loss(DType stored) {
+        if (this == F32 && stored != DType.F64 || name().equals(stored.name())) {
+            return Loss.NONE;
+        }
+        if (!takesOver(stored)) {
+            return Loss.NUMBERS;
+        }
+        return stored == DType.Q4_K || stored == DType.IQ4_XS ? Loss.SCALES : Loss.NONE;
+    }
+
+    /** True if the codes of a stored type are codes of this format, so that they are taken over as they are. */
+    boolean takesOver(DType stored) {
+        return switch (stored) {
+            case Q8_0, Q5_0, IQ4_NL, IQ4_XS -> this == Q8;
+            case Q4_0, Q4_1, Q4_K -> this == Q4;
+            default -> false;
+        };
+    }
+
+    /**
+     * The format for tensors stacked in one matrix whose own formats are this and another: of two formats of blocks Q8,
+     * which is near the numbers of Q4 too; of others that differ F32, the only one that holds the numbers of both.
+     */
+    public WeightFormat joined(WeightFormat other) {
+        return this == other ? this : quantised() && other.quantised() ? Q8 : F32;
     }
 
     /** This format; one of blocks is refused. */

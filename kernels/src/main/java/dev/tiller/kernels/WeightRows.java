@@ -11,7 +11,12 @@ import java.util.List;
 /**
  * The rows of one or more tensors stacked along n, as float32 numbers that the chosen format holds: stored numbers as they
  * are, or rounded to nearest even if the format is narrower than the stored one. Formats of blocks give codes and scales
- * too: those of the file if it stores such blocks, otherwise made from the numbers.
+ * too: those of the file if it stores such codes, otherwise made from the numbers.
+ *
+ * <p>What that means for the types of ggml: Q8_0, Q5_0 and IQ4_NL are Q8, Q4_0 and Q4_1 are Q4 without any loss. So are the
+ * codes of IQ4_XS (Q8) and Q4_K (Q4), but their scales and minima are products of two stored numbers, rounded to 16-bit
+ * floats here: by less than one part in 2000. Q2_K, Q3_K, Q5_1, Q5_K and Q6_K become Q8 anew, which adds at most half a step of
+ * Q8, 1/254 of the largest number of 32, and its rounded scale. F32 holds the numbers of every type exactly.
  */
 public final class WeightRows {
     private static final ValueLayout.OfFloat FLOAT =
@@ -132,8 +137,14 @@ public final class WeightRows {
         int p = part(row);
         TensorView part = parts.get(p);
         int blocks = Math.ceilDiv(columns, WeightFormat.BLOCK);
-        if (Quantiser.stores(part, format)) {
+        if (format.takesOver(part.dtype())) {
             part.copyBlocks((long) (row - firsts[p]) * blocks, blocks, codes, at, scales, minima, blockAt);
+            for (int b = blockAt; b < blockAt + blocks; b++) {
+                scales[b] = Quantiser.toF16(scales[b]);
+                if (format == WeightFormat.Q4) {
+                    minima[b] = Quantiser.toF16(minima[b]);
+                }
+            }
         } else {
             float[] numbers = new float[columns];
             part.copyTo((long) (row - firsts[p]) * columns, numbers, 0, columns);

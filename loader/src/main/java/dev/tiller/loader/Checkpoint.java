@@ -1,6 +1,7 @@
 package dev.tiller.loader;
 
 import dev.tiller.loader.gguf.GgufModel;
+import dev.tiller.loader.gguf.GgufParts;
 import dev.tiller.loader.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -28,7 +29,10 @@ public final class Checkpoint implements AutoCloseable {
         this.source = source;
     }
 
-    /** Opens a Hugging Face directory, a .gguf file, or a directory whose only model is one .gguf file. */
+    /**
+     * Opens a Hugging Face directory, a .gguf file (of a model in several, the first), or a directory whose only model is in
+     * .gguf form.
+     */
     public static Checkpoint open(Path path) {
         if (!Files.exists(path)) {
             throw missing(path);
@@ -68,7 +72,10 @@ public final class Checkpoint implements AutoCloseable {
 
     private static List<Path> ggufFiles(Path directory) {
         try (Stream<Path> files = Files.list(directory)) {
-            return files.filter(Checkpoint::isGguf).sorted().toList();
+            return files.filter(Checkpoint::isGguf)
+                    .filter(file -> !GgufParts.isLaterPart(file))
+                    .sorted()
+                    .toList();
         } catch (IOException e) {
             throw new TillerException(directory + ": cannot be read (" + e.getMessage() + ")", e);
         }

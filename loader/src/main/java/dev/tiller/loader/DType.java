@@ -8,8 +8,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Element types of tensors: those of the safetensors library 0.8.0, by its names, and three of ggml that keep blocks of
- * 32 numbers ({@link #isBlocks}). Values are little-endian and need not be aligned. F64, F32, F16, BF16 and blocks convert
+ * Element types of tensors: those of the safetensors library 0.8.0, by its names, and those of ggml that keep blocks of
+ * 32 or 256 numbers ({@link #isBlocks}). Values are little-endian and need not be aligned. F64, F32, F16, BF16 and blocks convert
  * to float32, integer types and BOOL to long; the others can be listed and copied but not computed with.
  */
 public enum DType {
@@ -40,7 +40,25 @@ public enum DType {
     /** An f16 scale d and 32 codes q of 4 bits: d (q - 8). */
     Q4_0(32, 18),
     /** An f16 scale d, an f16 minimum m and 32 codes q of 4 bits: d q + m. */
-    Q4_1(32, 20);
+    Q4_1(32, 20),
+    /** An f16 scale d and 32 codes q of 5 bits: d (q - 16). */
+    Q5_0(32, 22),
+    /** An f16 scale d, an f16 minimum m and 32 codes q of 5 bits: d q + m. */
+    Q5_1(32, 24),
+    /** An f16 scale d and 32 codes of 4 bits that stand for 16 whole numbers q: d q. */
+    IQ4_NL(32, 18),
+    /** 256 numbers in runs of 16, each with a scale s and a minimum m of 4 bits, codes q of 2 bits: d s q - e m. */
+    Q2_K(256, 84),
+    /** 256 numbers in runs of 16, each with a scale s of 6 bits, codes q of 3 bits: d s q, s and q signed. */
+    Q3_K(256, 110),
+    /** 256 numbers in runs of 32, each with a scale s and a minimum m of 6 bits, codes q of 4 bits: d s q - e m. */
+    Q4_K(256, 144),
+    /** As Q4_K with codes of 5 bits. */
+    Q5_K(256, 176),
+    /** 256 numbers in runs of 16, each with a scale s of 8 bits, codes q of 6 bits: d s q, s and q signed. */
+    Q6_K(256, 210),
+    /** 256 numbers in runs of 32, each with a signed scale s of 6 bits, codes as in IQ4_NL: d s q. */
+    IQ4_XS(256, 136);
 
     /** The types that a safetensors file can name, in its words. */
     public static final List<DType> SAFETENSORS =
@@ -136,10 +154,14 @@ public enum DType {
             case F32 -> MemorySegment.copy(data, FLOAT, from * Float.BYTES, out, at, count);
             case F64 -> doublesToFloats(data, from, out, at, count);
             case F16, BF16 -> halvesToFloats(data, from, out, at, count);
-            case Q8_0, Q4_0, Q4_1 -> new Blocks(this, data).toFloats(from, out, at, count);
-            default ->
+            default -> {
+                if (isBlocks()) {
+                    new Blocks(this, data).toFloats(from, out, at, count);
+                    return;
+                }
                 throw new TillerException(
                         "expected a floating tensor (F64, F32, F16, BF16 or blocks), found " + tensor.describe());
+            }
         }
     }
 

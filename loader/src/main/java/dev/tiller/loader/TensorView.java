@@ -54,19 +54,30 @@ public record TensorView(String name, DType dtype, long[] shape, MemorySegment d
         dtype.toFloats(data, from, out, at, count, this);
     }
 
+    /** True if {@link #copyBlocks} can give this tensor: one of blocks whose runs of 32 share a scale. */
+    public boolean hasRuns() {
+        return dtype.isBlocks() && Blocks.run(dtype) == Blocks.SIZE;
+    }
+
     /**
-     * Copies {@code count} blocks of a tensor of blocks as they are stored, beginning with block {@code first} of the
-     * whole tensor.
+     * Copies {@code count} runs of 32 numbers that share a scale, as they are stored, beginning with run {@code first} of
+     * the whole tensor: a block, or an eighth of one of 256 numbers.
      *
-     * @param codes one per element, from {@code at} on: signed for Q8_0, 0 to 15 for Q4_0 and Q4_1
-     * @param scales one per block, from {@code blockAt} on
-     * @param minima one per block: what is added to scale times code; left alone for Q8_0, for which it may be null
+     * @param codes one per element, from {@code at} on: from 0 up where there are minima, else signed
+     * @param scales one per run, from {@code runAt} on; those of a K type are products of two stored numbers
+     * @param minima one per run: what is added to scale times code; left alone by a type that {@link #hasMinima} denies,
+     *     for which it may be null
      */
-    public void copyBlocks(long first, int count, byte[] codes, int at, float[] scales, float[] minima, int blockAt) {
-        if (!dtype.isBlocks()) {
-            throw new IllegalArgumentException("expected a tensor of blocks, found " + describe());
+    public void copyBlocks(long first, int count, byte[] codes, int at, float[] scales, float[] minima, int runAt) {
+        if (!hasRuns()) {
+            throw new IllegalArgumentException("expected a tensor of blocks with runs of 32, found " + describe());
         }
-        new Blocks(dtype, data).read(first, count, codes, at, scales, minima, blockAt);
+        new Blocks(dtype, data).read(first, count, codes, at, scales, minima, runAt);
+    }
+
+    /** True if the numbers of this tensor of blocks are scale times code plus a minimum. */
+    public boolean hasMinima() {
+        return dtype.isBlocks() && Blocks.hasMinimum(dtype);
     }
 
     /** The whole tensor as longs. Only integer types and BOOL; others are refused with an error naming the tensor. */

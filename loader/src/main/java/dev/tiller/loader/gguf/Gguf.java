@@ -38,14 +38,15 @@ public final class Gguf implements AutoCloseable {
     private record Entry(String name, long[] dims, GgufType type, long offset, long bytes) {}
 
     private final Path path;
-    private final Arena arena;
+    private final List<Arena> arenas;
     private final int version;
     private final GgufMetadata metadata;
     private final Map<String, GgufTensor> tensors;
 
-    private Gguf(Path path, Arena arena, int version, GgufMetadata metadata, Map<String, GgufTensor> tensors) {
+    private Gguf(
+            Path path, List<Arena> arenas, int version, GgufMetadata metadata, Map<String, GgufTensor> tensors) {
         this.path = path;
-        this.arena = arena;
+        this.arenas = arenas;
         this.version = version;
         this.metadata = metadata;
         this.tensors = tensors;
@@ -83,7 +84,29 @@ public final class Gguf implements AutoCloseable {
             MemorySegment data = file.asSlice(start + e.offset, e.bytes);
             tensors.put(e.name, new GgufTensor(e.name, e.dims, e.type, data, source));
         }
-        return new Gguf(path, arena, version, metadata, tensors);
+        return new Gguf(path, List.of(arena), version, metadata, tensors);
+    }
+
+    /** The tensors of all parts with the metadata of the first; closing it closes all. A tensor found twice is refused. */
+    static Gguf joined(List<Gguf> parts) {
+        Gguf first = parts.getFirst();
+        Map<String, GgufTensor> tensors = new LinkedHashMap<>();
+        List<Arena> arenas = new ArrayList<>();
+        for (Gguf part : parts) {
+            arenas.addAll(part.arenas);
+            for (GgufTensor t : part.tensors.values()) {
+                if (tensors.put(t.name(), t) != null) {
+                    throw new TillerException(
+                            part.path + ": tensor " + t.name() + ": expected once in all parts, found twice");
+                }
+            }
+        }
+        long stated = first.metadata.integer("split.tensors.count").orElse(tensors.size());
+        if (stated != tensors.size()) {
+            throw new TillerException(first.path + ": key split.tensors.count: expected the " + tensors.size()
+                    + " tensors of all parts, found " + stated);
+        }
+        return new Gguf(first.path, arenas, first.version, first.metadata, tensors);
     }
 
     private static int readVersion(GgufCursor in) {
@@ -209,8 +232,10 @@ public final class Gguf implements AutoCloseable {
 
     @Override
     public void close() {
-        if (arena.scope().isAlive()) {
-            arena.close();
+        for (Arena arena : arenas) {
+            if (arena.scope().isAlive()) {
+                arena.close();
+            }
         }
     }
 }

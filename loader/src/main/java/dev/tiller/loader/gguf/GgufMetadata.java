@@ -129,6 +129,12 @@ public final class GgufMetadata {
                 };
     }
 
+    /** True if the key is there with an array. */
+    public boolean isArray(String key) {
+        Value value = values.get(key);
+        return value != null && value.type == GgufValueType.ARRAY;
+    }
+
     /** A value of any integer type. A u64 above 2^63-1 is refused. */
     public OptionalLong integer(String key) {
         Value value = values.get(key);
@@ -227,6 +233,25 @@ public final class GgufMetadata {
                     throw mismatch(key, "values that fit 32 bits", Long.toString(element));
                 }
                 out[i] = (int) element;
+            }
+            return out;
+        });
+    }
+
+    /** An array of truth values, stored as bytes 0 or 1; integers that are 0 or 1 will do. */
+    public Optional<boolean[]> bools(String key) {
+        return array(key, "truth values").map(value -> {
+            boolean[] out = new boolean[(int) value.count];
+            for (int i = 0; i < out.length; i++) {
+                long element = value.element == GgufValueType.BOOL
+                        ? value.data.get(ValueLayout.JAVA_BYTE, i)
+                        : value.element.isInteger()
+                                ? integerAt(key, value.element, value.data, (long) i * value.element.bytes)
+                                : -1;
+                if (element != 0 && element != 1) {
+                    throw mismatch(key, "an array of BOOL 0 or 1", value.describe());
+                }
+                out[i] = element == 1;
             }
             return out;
         });

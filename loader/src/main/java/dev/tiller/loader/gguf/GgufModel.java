@@ -1,5 +1,6 @@
 package dev.tiller.loader.gguf;
 
+import com.google.gson.JsonObject;
 import dev.tiller.loader.DType;
 import dev.tiller.loader.Fingerprint;
 import dev.tiller.loader.GenerationConfig;
@@ -7,7 +8,9 @@ import dev.tiller.loader.ModelConfig;
 import dev.tiller.loader.ModelSource;
 import dev.tiller.loader.TensorView;
 import dev.tiller.loader.TillerException;
+import dev.tiller.loader.WeightNames;
 import dev.tiller.loader.tokenizer.Tokenizer;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -19,15 +22,23 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * A model of the llama or qwen2 architecture in one GGUF file, under Hugging Face names and shapes ([rows, columns]).
+ * A model in a GGUF file, of one of {@link GgufNames#ARCHITECTURES}, under Hugging Face names and shapes ([rows, columns]).
  *
- * <p>Tensors are views of the mapped file, blocks included. But the llama architecture keeps the rows of its query and key
- * projections in pairs for rotary positions (2j, 2j+1): those are copies, put back to halves (j, j + headDim/2).
+ * <p>Tensors are views of the mapped file, blocks included, experts as slices of their common tensor. Two kinds are copies,
+ * because the converters change them: the llama architecture keeps the rows of its query and key projections in pairs for
+ * rotary positions (2j, 2j+1), which are put back to halves (j, j + headDim/2); Gemma's norms are stored with the one that
+ * its models add to them, which is taken off again ({@link GgufWeights#lessOne}).
  */
 public final class GgufModel implements ModelSource {
+    /** A tensor or one expert of it. */
+    private record Part(GgufTensor tensor, MemorySegment data, long[] dims) {}
+
     private final Gguf file;
+    private final String architecture;
+    private final GgufNames names;
+    private final JsonObject json;
     private final ModelConfig config;
-    private final Map<String, GgufTensor> tensors;
+    private final Map<String, Part> parts;
     private final GgufWeights weights = new GgufWeights();
     private final Map<String, TensorView> loaded = new ConcurrentHashMap<>();
     private List<String> tokens;
@@ -35,14 +46,18 @@ public final class GgufModel implements ModelSource {
 
     private GgufModel(Gguf file) {
         this.file = file;
-        this.config = GgufConfig.read(file);
-        this.tensors = byHuggingFaceName(file, config.blocks());
-        tensors.values().forEach(this::checkForm);
+        this.architecture = GgufConfig.architecture(file);
+        this.names = GgufNames.of(architecture);
+        this.json = GgufConfig.huggingFace(file);
+        this.config = ModelConfig.parse(json, file.path().toString());
+        this.parts = byHuggingFaceName();
+        parts.values().forEach(this::checkForm);
+        checkComplete();
     }
 
-    /** Opens a model; a file of another architecture, type of tensor or setting is refused. */
+    /** Opens a model in one file, or by the first of several; a file of another architecture, type of tensor or setting is refused. */
     public static GgufModel open(Path path) {
-        Gguf file = Gguf.open(path);
+        Gguf file = GgufParts.open(path);
         try {
             return new GgufModel(file);
         } catch (RuntimeException e) {
@@ -51,47 +66,87 @@ public final class GgufModel implements ModelSource {
         }
     }
 
-    private static Map<String, GgufTensor> byHuggingFaceName(Gguf file, int blocks) {
-        Map<String, GgufTensor> tensors = new LinkedHashMap<>();
+    private Map<String, Part> byHuggingFaceName() {
+        Map<String, Part> found = new LinkedHashMap<>();
         for (GgufTensor t : file.tensors()) {
-            if (!t.name().equals(GgufNames.ROPE_FACTORS)) {
-                String name = GgufNames.toHuggingFace(t.name(), blocks)
-                        .orElseThrow(() -> new TillerException(file.path() + ": tensor " + t.name()
-                                + ": expected a tensor of a llama model with " + blocks + " blocks"));
-                tensors.put(name, t);
+            if (names.isSetting(t.name())) {
+                continue;
+            }
+            String name = names.toHuggingFace(t.name(), config.blocks())
+                    .orElseThrow(() -> error(
+                            t.name(), "a tensor of a " + architecture + " model with " + config.blocks() + " blocks"));
+            if (!name.contains(GgufNames.EXPERT)) {
+                put(found, name, new Part(t, t.data(), t.dims()));
+                continue;
+            }
+            long[] dims = t.dims();
+            long experts = new GgufKeys(file, architecture).integer("expert_count", 0, 0);
+            if (dims.length != 3 || dims[2] != experts) {
+                throw error(t.name(), "three dimensions, the last of " + experts + " experts, found " + t.describe());
+            }
+            long size = t.data().byteSize() / experts;
+            for (int e = 0; e < experts; e++) {
+                MemorySegment slice = t.data().asSlice(e * size, size);
+                put(
+                        found,
+                        name.replace(GgufNames.EXPERT, Integer.toString(e)),
+                        new Part(t, slice, new long[] {dims[0], dims[1]}));
             }
         }
-        return tensors;
+        return found;
+    }
+
+    private void put(Map<String, Part> found, String name, Part part) {
+        Part other = found.put(name, part);
+        if (other != null) {
+            throw error(part.tensor.name(), "no tensor " + other.tensor.name() + " beside it, which is the same");
+        }
     }
 
     /** Readable, a vector or a matrix, and for queries and keys as many rows as the heads have. */
-    private void checkForm(GgufTensor t) {
+    private void checkForm(Part part) {
+        GgufTensor t = part.tensor;
         t.requireReadable();
-        long[] dims = t.dims();
+        long[] dims = part.dims;
         if (dims.length < 1
                 || dims.length > 2
-                || t.elements() / dims[0] > Integer.MAX_VALUE
-                || dims[0] > Integer.MAX_VALUE) {
-            throw new TillerException(
-                    file.path() + ": tensor " + t.name() + ": expected a vector or matrix, found " + t.describe());
+                || dims[0] > Integer.MAX_VALUE
+                || dims.length == 2 && dims[1] > Integer.MAX_VALUE) {
+            throw error(t.name(), "a vector or matrix, found " + t.describe());
         }
         int heads = rotatedHeads(t.name());
         if (heads > 0 && dims[dims.length - 1] != (long) heads * config.headDim()) {
-            throw new TillerException(file.path() + ": tensor " + t.name() + ": expected " + heads + " heads of "
-                    + config.headDim() + " rows, found " + t.describe());
+            throw error(t.name(), heads + " heads of " + config.headDim() + " rows, found " + t.describe());
         }
-        if (heads > 0 && dims.length == 1 && t.type().blockSize() > 1) {
-            throw new TillerException(
-                    file.path() + ": tensor " + t.name() + ": expected a bias in F32, F16 or BF16, found " + t.type());
+        if ((heads > 0 && dims.length == 1 || oneAdded(t.name())) && t.type().blockSize() > 1) {
+            throw error(t.name(), "a bias or norm in F32, F16 or BF16, found " + t.type());
         }
+    }
+
+    /** Every weight of the family is there; the first that is not is named. */
+    private void checkComplete() {
+        for (String name : WeightNames.of(config.modelType()).expected(config).keySet()) {
+            if (!parts.containsKey(name)) {
+                throw error(names.toGguf(name), "a tensor of that name (" + name + "), found none");
+            }
+        }
+    }
+
+    private TillerException error(String tensor, String expected) {
+        return new TillerException(file.path() + ": tensor " + tensor + ": expected " + expected);
     }
 
     /** Number of heads whose rows are in pairs, 0 for a tensor whose rows stay as they are. */
     private int rotatedHeads(String name) {
-        if (!config.modelType().equals("llama")) {
+        if (!architecture.equals("llama")) {
             return 0;
         }
         return GgufNames.isQuery(name) ? config.heads() : GgufNames.isKey(name) ? config.kvHeads() : 0;
+    }
+
+    /** True for the weights that the converter has added one to. */
+    private boolean oneAdded(String name) {
+        return architecture.startsWith("gemma") && name.endsWith("norm.weight");
     }
 
     @Override
@@ -110,35 +165,47 @@ public final class GgufModel implements ModelSource {
         return GenerationConfig.of(config);
     }
 
+    /** What the model's config.json would be at Hugging Face: a copy. */
+    public JsonObject huggingFaceConfig() {
+        return json.deepCopy();
+    }
+
     @Override
     public Optional<TensorView> find(String name) {
-        return tensors.containsKey(name)
-                ? Optional.of(loaded.computeIfAbsent(name, n -> view(n, tensors.get(n))))
+        return parts.containsKey(name)
+                ? Optional.of(loaded.computeIfAbsent(name, n -> view(n, parts.get(n))))
                 : Optional.empty();
     }
 
-    private TensorView view(String name, GgufTensor t) {
+    private TensorView view(String name, Part part) {
+        GgufTensor t = part.tensor;
+        long[] shape = part.dims.length == 2 ? new long[] {part.dims[1], part.dims[0]} : part.dims;
+        TensorView stored = new TensorView(name, t.dtype(), shape, part.data, t.source());
         int heads = rotatedHeads(t.name());
-        int[] rowOrder = heads == 0 ? null : GgufWeights.halvesFromPairs(heads, config.headDim());
-        return new TensorView(name, t.dtype(), shape(t), weights.load(t, rowOrder), t.source());
-    }
-
-    private static long[] shape(GgufTensor t) {
-        long[] dims = t.dims();
-        return dims.length == 2 ? new long[] {dims[1], dims[0]} : dims;
+        if (heads > 0) {
+            MemorySegment rows = weights.reordered(part.data, GgufWeights.halvesFromPairs(heads, config.headDim()));
+            return new TensorView(name, t.dtype(), shape, rows, t.source());
+        }
+        return oneAdded(t.name())
+                ? new TensorView(name, DType.F32, shape, weights.lessOne(stored), t.source())
+                : stored;
     }
 
     @Override
     public Set<String> tensorNames() {
-        return Collections.unmodifiableSet(tensors.keySet());
+        return Collections.unmodifiableSet(parts.keySet());
     }
 
     /** Over the tensors as stored, so that nothing need be converted for it. */
     @Override
     public String fingerprint() {
         List<TensorView> stored = new ArrayList<>();
-        tensors.forEach((name, t) -> stored.add(new TensorView(
-                name + ":" + t.type(), DType.U8, new long[] {t.data().byteSize()}, t.data(), t.source())));
+        parts.forEach((name, p) -> stored.add(new TensorView(
+                name + ":" + p.tensor.type(),
+                DType.U8,
+                new long[] {p.data.byteSize()},
+                p.data,
+                p.tensor.source())));
         return Fingerprint.of(config, stored);
     }
 

@@ -45,7 +45,8 @@ public enum GgufType {
     Q1_0(41, 128, 18);
 
     /** The readable types, for messages. */
-    static final String READABLE = "F32, F16, BF16, Q8_0, Q4_0 or Q4_1";
+    static final String READABLE = 
+            "F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL or IQ4_XS";
 
     private final int code;
     private final int blockSize;
@@ -70,9 +71,15 @@ public enum GgufType {
     /** True for the types whose values can be read as float32. */
     public boolean isReadable() {
         return switch (this) {
-            case F32, F16, BF16, Q8_0, Q4_0, Q4_1 -> true;
+            case F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1 -> true;
+            case Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL, IQ4_XS -> true;
             default -> false;
         };
+    }
+
+    /** The number that stands for it in files. */
+    int code() {
+        return code;
     }
 
     /** The type with that ggml code, empty if there is none. */

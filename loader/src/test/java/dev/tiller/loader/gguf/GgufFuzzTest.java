@@ -30,7 +30,18 @@ class GgufFuzzTest {
     @ValueSource(longs = {1, 2, 3, 4})
     @Timeout(value = 5, unit = TimeUnit.MINUTES, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
     void damagedModelsAreReadOrRefused(long seed) {
-        byte[] sound = TinyLlama.model().build();
+        damaged(TinyLlama.model().build(), seed);
+    }
+
+    /** The same with every type of blocks, of 32 and of 256 numbers. */
+    @ParameterizedTest
+    @ValueSource(longs = {5, 6})
+    @Timeout(value = 5, unit = TimeUnit.MINUTES, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+    void damagedQuantisedModelsAreReadOrRefused(long seed) {
+        damaged(TinyQuantised.model(seed).build(), seed);
+    }
+
+    private void damaged(byte[] sound, long seed) {
         // Tensor data has nothing to damage: all hits go to the header, which ends soon after the last tensor's name.
         int header = new String(sound, StandardCharsets.ISO_8859_1).lastIndexOf("ffn_down") + 64;
         Random random = new Random(seed);
@@ -41,6 +52,7 @@ class GgufFuzzTest {
                 readEverything(path);
             } catch (TillerException e) {
                 refused++;
+                assertTrue(e.getMessage() != null && e.getMessage().length() < 2000, "seed " + seed + " round " + round);
             } catch (Throwable e) {
                 throw new AssertionError("seed " + seed + ", round " + round, e);
             }

@@ -99,10 +99,12 @@ class GgufModelTest {
 
     @Test
     void biasesFollowTheirProjections() {
-        GgufBytes bytes = TinyLlama.model()
+        GgufBytes bytes = TinyLlama.biases(TinyLlama.model(), 1)
                 .tensor("blk.0.attn_q.bias", 0, floats(0, 1, 2, 3, 4, 5, 6, 7), 8)
                 .tensor("blk.0.attn_k.bias", 0, floats(0, 1, 2, 3), 4)
-                .tensor("blk.0.attn_v.bias", 0, floats(0, 1, 2, 3), 4);
+                .tensor("blk.0.attn_v.bias", 0, floats(0, 1, 2, 3), 4)
+                .tensor("blk.0.attn_output.bias", 0, new byte[4 * 32], 32)
+                .tensor("blk.1.attn_output.bias", 0, new byte[4 * 32], 32);
         try (GgufModel model = GgufModel.open(bytes.write(folder))) {
             assertTrue(model.config().attentionBias());
             assertArrayEquals(
@@ -114,8 +116,8 @@ class GgufModelTest {
 
     @Test
     void qwenRowsStayAndTheHeadMayBeSeparate() {
-        GgufBytes bytes =
-                TinyLlama.weights(TinyLlama.metadata("qwen2")).tensor("output.weight", 30, new byte[6 * 32 * 2], 32, 6);
+        GgufBytes bytes = TinyLlama.biases(TinyLlama.weights(TinyLlama.metadata("qwen2")), 0, 1)
+                .tensor("output.weight", 30, new byte[6 * 32 * 2], 32, 6);
         try (GgufModel model = GgufModel.open(bytes.write(folder))) {
             assertEquals("qwen2", model.config().modelType());
             assertFalse(model.config().tiedEmbeddings());
@@ -129,23 +131,28 @@ class GgufModelTest {
         GgufBytes linear = TinyLlama.model().string("llama.rope.scaling.type", "linear");
         assertEquals(new RopeConfig("linear", 50000, 4, 0, 0, 0, 4), rope(linear.f32("llama.rope.scaling.factor", 4)));
         refuses(
-                "key llama.rope.scaling.type: expected none or linear, found yarn",
-                m -> m.string("llama.rope.scaling.type", "yarn"));
+                "key llama.rope.scaling.type: expected none, linear, yarn or longrope, found ntk",
+                m -> m.string("llama.rope.scaling.type", "ntk"));
         refuses(
                 "key llama.rope.dimension_count: expected the width of a head, 4, found 2",
                 m -> m.u32("llama.rope.dimension_count", 2));
     }
 
-    /** Two pairs at base 50000: wavelengths 2 pi (kept) and 2 pi sqrt(50000) = 1405 (kept): no llama3 scaling shows. */
     @Test
-    void rotaryFactorsGiveTheLlama3Setting() {
+    void rotaryFactorsOfOneAreNoScaling() {
         assertEquals(
-                new RopeConfig("llama3", 50000, 1, 1, 4, 8192, 4),
+                new RopeConfig("default", 50000, 1, 0, 0, 0, 4),
                 rope(TinyLlama.model().tensor("rope_freqs.weight", 0, floats(1, 1), 2)));
         refuses(
                 "tensor rope_freqs.weight: expected the factors of llama3 scaling",
                 m -> m.tensor("rope_freqs.weight", 0, floats(1, 2), 2));
         refuses("tensor rope_freqs.weight: expected 2 factors", m -> m.tensor("rope_freqs.weight", 0, floats(1), 1));
+        refuses(
+                "tensor rope_freqs.weight: expected positive factors, found 0.0",
+                m -> m.tensor("rope_freqs.weight", 0, floats(1, 0), 2));
+        refuses(
+                "tensor rope_freqs.weight: expected no rotary scaling in the metadata beside it, found {",
+                m -> m.tensor("rope_freqs.weight", 0, floats(1, 1), 2).f32("llama.rope.scaling.factor", 2));
     }
 
     /** The published setting of Llama 3.2 1B; the factors are those its converter writes (numpy, float32). */
@@ -157,18 +164,40 @@ class GgufModelTest {
         factors[16] = 3.2922627925872803f;
         factors[17] = 9.666730880737305f;
         Arrays.fill(factors, 18, 32, 32);
-        MemorySegment data = MemorySegment.ofArray(floats(factors));
-        GgufTensor tensor = new GgufTensor("rope_freqs.weight", new long[] {32}, GgufType.F32, data, "test");
-        assertEquals(new RopeConfig("llama3", 500000, 32, 1, 4, 8192, 64), RopeFactors.toLlama3(tensor, 500000, 64));
-        assertThrows(TillerException.class, () -> RopeFactors.toLlama3(tensor, 10000, 64));
+        GgufTensor tensor = factors(factors);
+        assertEquals(new RopeFactors(32, 8192), RopeFactors.of(tensor, 500000, 64));
+        assertThrows(TillerException.class, () -> RopeFactors.of(tensor, 10000, 64));
+    }
+
+    /** A setting of other lengths is found from a factor between the extremes. */
+    @Test
+    void rotaryFactorsTellTheLengthBeforeStretching() {
+        float[] factors = new float[32];
+        for (int i = 0; i < 32; i++) {
+            double ratio = 3000 / (2 * Math.PI * Math.pow(10000, i / 32.0));
+            double smooth = Math.clamp((ratio - 1) / 3, 0, 1);
+            factors[i] = (float) (1 / ((1 - smooth) / 5 + smooth));
+        }
+        assertEquals(new RopeFactors(5, 3000), RopeFactors.of(factors(factors), 10000, 64));
+    }
+
+    private static GgufTensor factors(float... numbers) {
+        MemorySegment data = MemorySegment.ofArray(floats(numbers));
+        return new GgufTensor("rope_freqs.weight", new long[] {numbers.length}, GgufType.F32, data, "test");
     }
 
     @Test
     void whatTheForwardPassCannotDoIsRefused() {
         refuses(
-                "key llama.expert_count: expected a model without experts, found 8",
-                m -> m.u32("llama.expert_count", 8));
-        refuses("key split.count: expected a model in one file, found 3 parts", m -> m.u32("split.count", 3));
+                "key llama.attention.clamp_kqv: expected 0.0, found 8.0",
+                m -> m.f32("llama.attention.clamp_kqv", 8));
+        refuses("key llama.attention.causal: expected true, found false", m -> m.bool("llama.attention.causal", false));
+        refuses(
+                "key llama.attention.scale: expected one by the root of the width of a head, 0.5, found 0.25",
+                m -> m.f32("llama.attention.scale", 0.25f));
+        refuses(
+                "key split.count: expected the first file of a model in 3 files (NAME-00001-of-00003.gguf), found split.no -1",
+                m -> m.u32("split.count", 3));
         refuses(
                 "key llama.vocab_size: expected the 6 rows of token_embd.weight, found 7",
                 m -> m.u32("llama.vocab_size", 7));
@@ -178,13 +207,19 @@ class GgufModelTest {
         refuses(
                 "tensor blk.0.attn_q_norm.weight: expected a tensor of a llama model",
                 m -> m.tensor("blk.0.attn_q_norm.weight", 0, floats(1), 1));
-        refuses("tensor output.weight: expected type F32", m -> m.tensor("output.weight", 12, new byte[144], 256));
+        refuses("tensor output.weight: expected type F32", m -> m.tensor("output.weight", 16, new byte[66], 256));
         refuses(
                 "tensor blk.1.attn_q.bias: expected 2 heads of 4 rows",
                 m -> m.tensor("blk.1.attn_q.bias", 0, floats(1), 1));
+        refuses(
+                "tensor blk.0.attn_output.bias: expected a tensor of that name (model.layers.0.self_attn.o_proj.bias)",
+                m -> TinyLlama.biases(m, 0, 1));
         Path other = new GgufBytes().string("general.architecture", "gemma").write(folder);
-        fails("key general.architecture: expected llama or qwen2, found gemma", other);
-        fails("key general.architecture: expected llama or qwen2, found nothing", new GgufBytes().write(folder));
+        String supported = "llama, qwen2, qwen3, qwen3moe, gemma2, gemma3, phi3";
+        fails("key general.architecture: expected one of " + supported + ", found gemma", other);
+        fails(
+                "key general.architecture: expected one of " + supported + ", found nothing",
+                new GgufBytes().write(folder));
     }
 
     @Test

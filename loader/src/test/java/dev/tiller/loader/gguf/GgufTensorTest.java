@@ -5,21 +5,26 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.tiller.loader.TensorView;
 import dev.tiller.loader.TillerException;
 import java.net.URISyntaxException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class GgufTensorTest {
     @TempDir
     Path folder;
 
-    /** Random blocks of each type with the values that the gguf package for Python gives: see blocks.py beside them. */
-    @Test
-    void equalsTheReferenceBitByBit() throws URISyntaxException {
-        Path path = Path.of(getClass().getResource("/gguf/blocks.gguf").toURI());
+    /** Blocks of each type with the values that the gguf package for Python gives: see the scripts beside the files. */
+    @ParameterizedTest
+    @CsvSource({"/gguf/blocks.gguf, 14", "/gguf/runs.gguf, 36"})
+    void equalsTheReferenceBitByBit(String resource, int tensors) throws URISyntaxException {
+        Path path = Path.of(getClass().getResource(resource).toURI());
         int compared = 0;
         try (Gguf file = Gguf.open(path)) {
             for (GgufTensor t : file.tensors()) {
@@ -31,7 +36,60 @@ class GgufTensorTest {
                 }
             }
         }
-        assertEquals(14, compared);
+        assertEquals(tensors, compared);
+    }
+
+    /** Any part of a tensor gives what the whole gives there. */
+    @Test
+    void partsOfATensorEqualTheWhole() throws URISyntaxException {
+        Path path = Path.of(getClass().getResource("/gguf/runs.gguf").toURI());
+        Random random = new Random(11);
+        try (Gguf file = Gguf.open(path)) {
+            for (GgufTensor t : file.tensors()) {
+                float[] whole = t.toFloats();
+                TensorView view = new TensorView(t.name(), t.dtype(), new long[] {whole.length}, t.data(), "test");
+                for (int i = 0; i < 40; i++) {
+                    int from = random.nextInt(whole.length);
+                    int count = random.nextInt(whole.length - from + 1);
+                    float[] part = new float[count + 3];
+                    view.copyTo(from, part, 3, count);
+                    assertBitsEqual(
+                            Arrays.copyOfRange(whole, from, from + count),
+                            Arrays.copyOfRange(part, 3, count + 3),
+                            t.name() + " from " + from);
+                }
+            }
+        }
+    }
+
+    /** The numbers are scale times code plus minimum, in float32, for the types that give their runs. */
+    @Test
+    void runsMakeUpTheNumbers() throws URISyntaxException {
+        int types = 0;
+        try (Gguf file = Gguf.open(Path.of(getClass().getResource("/gguf/runs.gguf").toURI()))) {
+            for (GgufTensor t : file.tensors()) {
+                float[] whole = t.toFloats();
+                TensorView view = new TensorView(t.name(), t.dtype(), new long[] {whole.length}, t.data(), "test");
+                if (!view.hasRuns()) {
+                    continue;
+                }
+                types += t.name().endsWith(".edges") ? 1 : 0;
+                int runs = whole.length / 32;
+                byte[] codes = new byte[whole.length];
+                float[] scales = new float[runs];
+                float[] minima = new float[runs];
+                view.copyBlocks(0, 1, codes, 0, scales, minima, 0);
+                view.copyBlocks(1, runs - 1, codes, 32, scales, minima, 1);
+                for (int i = 0; i < whole.length; i++) {
+                    int least = view.hasMinima() ? 0 : -127;
+                    int most = view.hasMinima() ? 31 : 127;
+                    assertTrue(codes[i] >= least && codes[i] <= most, t.name() + " code " + codes[i]);
+                    float made = scales[i / 32] * codes[i] + minima[i / 32];
+                    assertEquals(whole[i] + 0f, made + 0f, t.name() + " at " + i); // a zero may have lost its sign
+                }
+            }
+        }
+        assertEquals(6, types);
     }
 
     /** Longer than one step of the conversion, and by hand: every block has the scale of its index and its own quants. */
@@ -59,12 +117,13 @@ class GgufTensorTest {
     @Test
     void otherTypesAreRefusedByName() {
         try (Gguf file =
-                Gguf.open(new GgufBytes().tensor("t", 12, new byte[144], 256).write(folder))) {
+                Gguf.open(new GgufBytes().tensor("t", 16, new byte[66], 256).write(folder))) {
             TillerException error = assertThrows(
                     TillerException.class, () -> file.tensor("t").orElseThrow().toFloats());
             assertTrue(
                     error.getMessage()
-                            .endsWith("tensor t: expected type F32, F16, BF16, Q8_0, Q4_0 or Q4_1, found Q4_K"),
+                            .endsWith("tensor t: expected type F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K, Q3_K,"
+                                    + " Q4_K, Q5_K, Q6_K, IQ4_NL or IQ4_XS, found IQ2_XXS"),
                     error.getMessage());
         }
     }

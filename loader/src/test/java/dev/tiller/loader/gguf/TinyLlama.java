@@ -14,8 +14,7 @@ final class TinyLlama {
     /** Metadata alone. */
     static GgufBytes metadata(String architecture) {
         String a = architecture + ".";
-        return new GgufBytes()
-                .string("general.architecture", architecture)
+        return tokens(new GgufBytes().string("general.architecture", architecture))
                 .u32(a + "block_count", 2)
                 .u32(a + "context_length", 8192)
                 .u32(a + "embedding_length", HIDDEN)
@@ -25,8 +24,12 @@ final class TinyLlama {
                 .u32(a + "attention.key_length", 4)
                 .u32(a + "attention.value_length", 4)
                 .f32(a + "attention.layer_norm_rms_epsilon", 1e-5f)
-                .f32(a + "rope.freq_base", 50000)
-                .string("tokenizer.ggml.model", "gpt2")
+                .f32(a + "rope.freq_base", 50000);
+    }
+
+    /** Adds a tokenizer of six tokens. */
+    static GgufBytes tokens(GgufBytes out) {
+        return out.string("tokenizer.ggml.model", "gpt2")
                 .string("tokenizer.ggml.pre", "smollm")
                 .strings("tokenizer.ggml.tokens", List.of("<s>", "a", "b", "ab", "<end>", "<eot>"))
                 .strings("tokenizer.ggml.merges", List.of("a b"))
@@ -62,6 +65,16 @@ final class TinyLlama {
             out.tensor(p + "ffn_gate.weight", 0, rows(32, first), HIDDEN, 32);
             out.tensor(p + "ffn_up.weight", 0, rows(32, first), HIDDEN, 32);
             out.tensor(p + "ffn_down.weight", 0, rows(32, first), 32, HIDDEN);
+        }
+        return out;
+    }
+
+    /** Adds biases of queries, keys and values to these blocks. */
+    static GgufBytes biases(GgufBytes out, int... blocks) {
+        for (int b : blocks) {
+            out.tensor("blk." + b + ".attn_q.bias", 0, new byte[4 * 8], 8);
+            out.tensor("blk." + b + ".attn_k.bias", 0, new byte[4 * 4], 4);
+            out.tensor("blk." + b + ".attn_v.bias", 0, new byte[4 * 4], 4);
         }
         return out;
     }

@@ -134,6 +134,7 @@ final class InspectCommand implements Callable<Integer> {
                             "%,d in %d tensors",
                             parameters,
                             checkpoint.tensorNames().size()));
+            StoredWeights.lines(checkpoint).forEach(line -> row("weights", line));
             row("blocks", c.blocks() + " (0.." + (c.blocks() - 1) + ")");
             row("width", c.hiddenSize() + ", MLP " + c.intermediateSize());
             row("attention", c.heads() + " heads, " + c.kvHeads() + " for keys and values, " + c.headDim() + " wide");
