@@ -12,29 +12,34 @@ import java.util.Optional;
 import java.util.TreeMap;
 
 /**
- * What a Hugging Face directory says about text: tokenizer.json, tokenizer_config.json, special_tokens_map.json and
+ * What a Hugging Face directory says about text: tokenizer.json or tokenizer.model, tokenizer_config.json, special_tokens_map.json and
  * chat_template.jinja. Works without weights and config.json.
  */
 public final class TokenizerFiles {
     private static final String FILE = "tokenizer.json";
+    private static final String SENTENCE_PIECE = "tokenizer.model";
     private static final String CONFIG = "tokenizer_config.json";
     private static final String SPECIAL = "special_tokens_map.json";
     private static final String TEMPLATE = "chat_template.jinja";
 
     private TokenizerFiles() {}
 
-    /** True if there is a tokenizer.json. */
+    /** True if there is a tokenizer.json or a tokenizer.model. */
     public static boolean hasTokenizer(Path directory) {
-        return Files.exists(directory.resolve(FILE));
+        return Files.exists(directory.resolve(FILE)) || Files.exists(directory.resolve(SENTENCE_PIECE));
     }
 
-    /** Reads tokenizer.json; an error if there is none. */
+    /** Reads tokenizer.json or, where there is none, tokenizer.model; an error if there is neither. */
     public static Tokenizer tokenizer(Path directory) {
         Path file = directory.resolve(FILE);
-        if (!Files.exists(file)) {
-            throw new TillerException(directory + ": no tokenizer, expected tokenizer.json");
+        if (Files.exists(file)) {
+            return Tokenizer.read(file);
         }
-        return Tokenizer.read(file);
+        Path pieces = directory.resolve(SENTENCE_PIECE);
+        if (Files.exists(pieces)) {
+            return Tokenizer.readSentencePiece(pieces);
+        }
+        throw new TillerException(directory + ": no tokenizer, expected tokenizer.json or tokenizer.model");
     }
 
     /**

@@ -6,14 +6,10 @@ import dev.tiller.loader.tokenizer.GgufVocabulary;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 
 /** What the {@code tokenizer.ggml.*} keys say; defaults of absent ones are those of llama.cpp. */
 final class GgufTokens {
     private static final String PREFIX = "tokenizer.ggml.";
-
-    /** Pre-tokenizers whose models begin a text with the start token unless the file says otherwise. */
-    private static final Set<String> START_TOKEN_PRE = Set.of("llama3", "llama-v3", "llama-bpe", "tekken");
 
     /** Names in tokenizer_config.json and the keys that hold their ids. */
     private static final Map<String, String> SPECIAL = Map.of(
@@ -48,9 +44,11 @@ final class GgufTokens {
                 m.strings(PREFIX + "merges").orElse(null),
                 config.bosId(),
                 GgufConfig.tokenId(file, "eos_token_id", config.vocabSize()),
-                m.bool(PREFIX + "add_bos_token").orElse(pieces || pre != null && START_TOKEN_PRE.contains(pre)),
+                GgufConfig.tokenId(file, "unknown_token_id", config.vocabSize()),
+                m.bool(PREFIX + "add_bos_token").orElse(GgufVocabulary.startsText(model, pre)),
                 m.bool(PREFIX + "add_eos_token").orElse(false),
-                m.bool(PREFIX + "add_space_prefix").orElse(pieces));
+                m.bool(PREFIX + "add_space_prefix").orElse(pieces),
+                pieces && config.modelType().equals("phi3"));
     }
 
     /** Strings of the special tokens that the file names. */

@@ -5,26 +5,6 @@ import java.util.List;
 
 /** Tokens that are found in a text before the model sees it, the longest first; a trie over code points. */
 final class AddedTokens {
-    /**
-     * A token beside or on top of the vocabulary of the model.
-     *
-     * @param id token id
-     * @param content its text
-     * @param singleWord counts only where no word character touches it
-     * @param stripLeft takes the white space before it along
-     * @param stripRight takes the white space after it along
-     * @param normalized is looked for in the normalized text, in its own normalized form
-     * @param special can be left out when decoding
-     */
-    record AddedToken(
-            int id,
-            String content,
-            boolean singleWord,
-            boolean stripLeft,
-            boolean stripRight,
-            boolean normalized,
-            boolean special) {}
-
     /** A stretch of text, and the added token that it is or null. */
     record Piece(AlignedText text, AddedToken token) {}
 
@@ -94,13 +74,13 @@ final class AddedTokens {
             int begin = at;
             int end = at + nodes.get(node).depth;
             at = end;
-            if (token.singleWord && touchesWord(text, begin, end)) {
+            if (token.singleWord() && touchesWord(text, begin, end)) {
                 continue;
             }
-            while (token.stripLeft && begin > done && CodePoints.isWhitespace(text.codePoint(begin - 1))) {
+            while (token.stripLeft() && begin > done && CodePoints.isWhitespace(text.codePoint(begin - 1))) {
                 begin--;
             }
-            while (token.stripRight && end < text.length() && CodePoints.isWhitespace(text.codePoint(end))) {
+            while (token.stripRight() && end < text.length() && CodePoints.isWhitespace(text.codePoint(end))) {
                 end++;
             }
             if (done < begin) {

@@ -52,7 +52,7 @@ final class ByteFallbackSink implements TokenSink {
     }
 
     /** The byte that a token "<0xNN>" stands for, or -1. */
-    private static int value(String token) {
+    static int value(String token) {
         if (token.length() != 6 || !token.startsWith("<0x") || token.charAt(5) != '>') {
             return -1;
         }

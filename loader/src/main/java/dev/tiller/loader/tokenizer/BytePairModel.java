@@ -1,14 +1,13 @@
 package dev.tiller.loader.tokenizer;
 
 import java.nio.charset.StandardCharsets;
-import java.util.Arrays;
 
 /**
  * Byte-pair encoding (Sennrich et al. 2016): a piece starts as single characters, and the pair of neighbours whose merge
  * has the lowest rank, the leftmost of several, becomes one token until no pair has a merge. A heap of candidates over a
  * linked list keeps this at n log n for a piece of n characters.
  */
-final class BytePairModel {
+final class BytePairModel implements TokenModel {
     /**
      * What to do with a character that is not in the vocabulary, and with whole words.
      *
@@ -41,8 +40,8 @@ final class BytePairModel {
         }
     }
 
-    /** Appends the tokens of one piece. */
-    void tokenize(AlignedText piece, TokenList out) {
+    @Override
+    public void tokenize(AlignedText piece, TokenList out) {
         if (options.ignoreMerges) {
             int id = vocabulary.modelId(piece.text());
             if (id >= 0) {
@@ -55,14 +54,18 @@ final class BytePairModel {
             out.add(single, vocabulary.token(single), piece.start(0), piece.end(0));
             return;
         }
-        Word word = new Word(piece.length());
+        Symbols word = new Symbols(piece.length());
         spell(piece, word);
         word.merge(merges);
-        word.write(piece, vocabulary, out);
+        for (int i = word.first(); i >= 0; i = word.next(i)) {
+            int id = word.id(i);
+            out.add(id, vocabulary.token(id), piece.start(word.begin(i)), piece.end(word.end(i) - 1));
+        }
+        out.countWork(word.work());
     }
 
     /** Fills the word with one symbol per character, or several where it falls back to bytes. */
-    private void spell(AlignedText piece, Word word) {
+    private void spell(AlignedText piece, Symbols word) {
         int unknownFrom = -1;
         for (int i = 0; i < piece.length(); i++) {
             int id = characters.get(piece.codePoint(i));
@@ -95,117 +98,5 @@ final class BytePairModel {
             }
         }
         return utf8;
-    }
-
-    /** The symbols of a piece as a doubly linked list in arrays; a symbol keeps its index, merged ones drop out. */
-    private static final class Word {
-        private int[] ids;
-        private int[] begins;
-        private int[] ends;
-        private int[] previous;
-        private int[] next;
-        private int size;
-
-        /** Candidates as rank << 32 | index of the left symbol: a binary heap, smallest first. */
-        private long[] heap;
-
-        private int heapSize;
-
-        Word(int expected) {
-            ids = new int[expected];
-            begins = new int[expected];
-            ends = new int[expected];
-        }
-
-        void add(int id, int begin, int end) {
-            if (size == ids.length) {
-                int capacity = size + (size >> 1) + 4;
-                ids = Arrays.copyOf(ids, capacity);
-                begins = Arrays.copyOf(begins, capacity);
-                ends = Arrays.copyOf(ends, capacity);
-            }
-            ids[size] = id;
-            begins[size] = begin;
-            ends[size++] = end;
-        }
-
-        void merge(Merges merges) {
-            previous = new int[size];
-            next = new int[size];
-            heap = new long[Math.max(4, size)];
-            for (int i = 0; i < size; i++) {
-                previous[i] = i - 1;
-                next[i] = i + 1 < size ? i + 1 : -1;
-            }
-            for (int i = 0; i < size; i++) {
-                propose(i, merges);
-            }
-            while (heapSize > 0) {
-                long top = pop();
-                int left = (int) top;
-                int right = ids[left] < 0 ? -1 : next[left];
-                int merge = right < 0 ? -1 : merges.find(ids[left], ids[right]);
-                if (merge < 0 || merges.rank(merge) != (int) (top >>> 32)) {
-                    continue; // one of the two has changed since
-                }
-                ids[left] = merges.result(merge);
-                ends[left] = ends[right];
-                ids[right] = -1;
-                next[left] = next[right];
-                if (next[left] >= 0) {
-                    previous[next[left]] = left;
-                }
-                propose(previous[left], merges);
-                propose(left, merges);
-            }
-        }
-
-        private void propose(int left, Merges merges) {
-            if (left < 0 || next[left] < 0) {
-                return;
-            }
-            int merge = merges.find(ids[left], ids[next[left]]);
-            if (merge >= 0) {
-                push((long) merges.rank(merge) << 32 | left);
-            }
-        }
-
-        private void push(long candidate) {
-            if (heapSize == heap.length) {
-                heap = Arrays.copyOf(heap, heapSize * 2);
-            }
-            int i = heapSize++;
-            while (i > 0 && heap[(i - 1) / 2] > candidate) {
-                heap[i] = heap[(i - 1) / 2];
-                i = (i - 1) / 2;
-            }
-            heap[i] = candidate;
-        }
-
-        private long pop() {
-            long top = heap[0];
-            long moved = heap[--heapSize];
-            int i = 0;
-            for (int child = 1; child < heapSize; child = 2 * i + 1) {
-                if (child + 1 < heapSize && heap[child + 1] < heap[child]) {
-                    child++;
-                }
-                if (heap[child] >= moved) {
-                    break;
-                }
-                heap[i] = heap[child];
-                i = child;
-            }
-            heap[i] = moved;
-            return top;
-        }
-
-        void write(AlignedText piece, Vocabulary vocabulary, TokenList out) {
-            for (int i = 0; i < size; i++) {
-                if (ids[i] >= 0) {
-                    out.add(ids[i], vocabulary.token(ids[i]), piece.start(begins[i]), piece.end(ends[i] - 1));
-                }
-            }
-        }
     }
 }

@@ -14,9 +14,11 @@ import java.util.List;
  * @param merges pairs "a b" in the order they apply, or null
  * @param bosId token at the start of a text, or -1
  * @param eosId token at the end of a text, or -1
+ * @param unknownId token for a character that neither a token nor byte tokens can spell in a "llama" model, or -1
  * @param addBos whether encoding with special tokens begins with bosId
  * @param addEos whether encoding with special tokens ends with eosId
  * @param addSpacePrefix whether a "llama" model puts a space before the text
+ * @param marksTakeSpace whether control and user-defined tokens take the white space behind them along (phi-3)
  */
 public record GgufVocabulary(
         String source,
@@ -28,6 +30,15 @@ public record GgufVocabulary(
         List<String> merges,
         int bosId,
         int eosId,
+        int unknownId,
         boolean addBos,
         boolean addEos,
-        boolean addSpacePrefix) {}
+        boolean addSpacePrefix,
+        boolean marksTakeSpace) {
+
+    /** Whether a text of that kind of vocabulary begins with the start token where the file does not say. */
+    public static boolean startsText(String model, String pre) {
+        GgufPre rules = GgufPre.of(pre);
+        return model.equals("llama") || rules != null && pre != null && rules.startsText();
+    }
+}

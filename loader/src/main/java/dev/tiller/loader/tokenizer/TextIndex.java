@@ -18,6 +18,11 @@ final class TextIndex {
         this.slots = new int[Math.max(16, Integer.highestOneBit(Math.max(1, texts.size())) * 4)];
     }
 
+    /** The texts that can be found. */
+    Utf8Texts texts() {
+        return texts;
+    }
+
     /** Adds a text. Returns the one that is equal to it and there already, or -1. */
     int add(int text) {
         int from = texts.start(text);

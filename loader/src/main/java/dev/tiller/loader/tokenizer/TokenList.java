@@ -9,6 +9,7 @@ final class TokenList {
     private int[] ends = new int[32];
     private String[] texts = new String[32];
     private int size;
+    private long work;
 
     void add(int id, String text, int start, int end) {
         if (size == ids.length) {
@@ -27,6 +28,15 @@ final class TokenList {
         for (int i = 0; i < other.size; i++) {
             add(other.ids[i], other.texts[i], other.starts[i], other.ends[i]);
         }
+    }
+
+    /** Notes how many steps a model took, for tests of its growth with the length of a text. */
+    void countWork(long steps) {
+        work += steps;
+    }
+
+    long work() {
+        return work;
     }
 
     int size() {

@@ -18,7 +18,7 @@ public final class Tokenizer {
     private final AddedTokens normalized;
     private final TextNormalizer normalizer;
     private final PreTokenizer preTokenizer;
-    private final BytePairModel model;
+    private final TokenModel model;
     private final PostProcessor postProcessor;
     private final List<DecoderStep> decoder;
 
@@ -28,7 +28,7 @@ public final class Tokenizer {
             AddedTokens normalized,
             TextNormalizer normalizer,
             PreTokenizer preTokenizer,
-            BytePairModel model,
+            TokenModel model,
             PostProcessor postProcessor,
             List<DecoderStep> decoder) {
         this.vocabulary = vocabulary;
@@ -48,6 +48,15 @@ public final class Tokenizer {
      */
     public static Tokenizer read(Path tokenizerJson) {
         return TokenizerJson.read(tokenizerJson);
+    }
+
+    /**
+     * Reads a tokenizer.model of SentencePiece, with the tokens that the files beside it declare.
+     *
+     * @throws dev.tiller.loader.TillerException if a file is damaged or asks for what Tiller does not support
+     */
+    public static Tokenizer readSentencePiece(Path tokenizerModel) {
+        return SentencePieceDirectory.read(tokenizerModel);
     }
 
     /**

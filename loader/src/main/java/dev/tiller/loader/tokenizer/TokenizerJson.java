@@ -187,7 +187,7 @@ final class TokenizerJson {
         TextNormalizer normalizer = TextNormalizer.read(part("normalizer"));
         AddedTokens verbatim = new AddedTokens();
         AddedTokens normalized = new AddedTokens();
-        for (AddedTokens.AddedToken token : addedTokens()) {
+        for (AddedToken token : addedTokens()) {
             vocabulary.addOnTop(token.content(), token.id(), token.special());
             if (token.normalized()) {
                 String pattern =
@@ -252,17 +252,17 @@ final class TokenizerJson {
                 model.flag("ignore_merges", false));
     }
 
-    private List<AddedTokens.AddedToken> addedTokens() {
+    private List<AddedToken> addedTokens() {
         if (!parts.has("added_tokens")) {
             return List.of();
         }
-        List<AddedTokens.AddedToken> out = new ArrayList<>();
+        List<AddedToken> out = new ArrayList<>();
         for (Section token : Section.of(source, "", parts).sections("added_tokens")) {
             token.only("id", "content", "single_word", "lstrip", "rstrip", "normalized", "special");
             if (token.string("content").isEmpty()) {
                 throw token.error("content", "a text that is not empty");
             }
-            out.add(new AddedTokens.AddedToken(
+            out.add(new AddedToken(
                     token.count("id"),
                     token.string("content"),
                     token.flag("single_word"),

@@ -78,6 +78,12 @@ final class Vocabulary {
                 source + ": token \"" + token + "\": expected one id, found " + earlier + " and " + id);
     }
 
+    /** The error that a text has no token and the model names none for unknown text. */
+    TillerException noUnknown(String text) {
+        return new TillerException(
+                source + ": model: expected a token for \"" + text + "\" or one for unknown text, found neither");
+    }
+
     /** Adds a token that the model may have already, under the same id. */
     void addOnTop(String token, int id, boolean isSpecial) {
         int earlier = id(token);

@@ -41,9 +41,11 @@ final class GgufKeys {
                 strings(keys.get(prefix + "merges")),
                 ((Number) keys.getOrDefault(prefix + "bos_token_id", -1)).intValue(),
                 ((Number) keys.getOrDefault(prefix + "eos_token_id", -1)).intValue(),
+                ((Number) keys.getOrDefault(prefix + "unknown_token_id", -1)).intValue(),
                 (Boolean) keys.getOrDefault(prefix + "add_bos_token", llama),
                 (Boolean) keys.getOrDefault(prefix + "add_eos_token", false),
-                (Boolean) keys.getOrDefault(prefix + "add_space_prefix", llama));
+                (Boolean) keys.getOrDefault(prefix + "add_space_prefix", llama),
+                llama && "phi3".equals(keys.get("general.architecture")));
     }
 
     private Map<String, Object> read() {

@@ -60,16 +60,27 @@ class GgufTokenizersTest {
 
     @Test
     void equalsLlamaCpp() throws IOException {
-        compareWithLlamaCpp("ggml-vocab-gpt-2.gguf");
-        compareWithLlamaCpp("ggml-vocab-phi-3.gguf");
-        compareWithLlamaCpp("ggml-vocab-mpt.gguf");
+        for (String name : List.of("gpt-2", "phi-3", "mpt", "falcon")) {
+            compareWithLlamaCpp(vocabulary(name), name);
+        }
+        // Files with the same vocabulary: that of phi-3 begins with that of Llama 2, that of Qwen 3 with that of Qwen 2. The
+        // file of GPT-NeoX, with that of MPT, is from before the key tokenizer.ggml.pre was introduced.
+        compareWithLlamaCpp(vocabulary("phi-3"), "llama-spm");
+        compareWithLlamaCpp(vocabulary("gpt-neox"), "mpt");
+        Path qwen = SharedFiles.require(Goldens.FOLDER + "qwen3/tokenizer.json");
+        compareWithLlamaCpp(keysOf(qwen, "qwen2", -1), "qwen2");
     }
 
-    private static void compareWithLlamaCpp(String name) throws IOException {
-        Path file = SharedFiles.require("fixtures/gguf-vocab/" + name);
-        Tokenizer tokenizer = Tokenizer.fromGguf(GgufKeys.vocabulary(file));
-        String[] texts = Files.readString(Path.of(file + ".inp")).split("\n__ggml_vocab_test__\n", -1);
-        String[] lines = Files.readString(Path.of(file + ".out")).split("\n");
+    private static GgufVocabulary vocabulary(String name) throws IOException {
+        return GgufKeys.vocabulary(SharedFiles.require("fixtures/gguf-vocab/ggml-vocab-" + name + ".gguf"));
+    }
+
+    private static void compareWithLlamaCpp(GgufVocabulary keys, String name) throws IOException {
+        Path file = SharedFiles.require("fixtures/gguf-vocab/ggml-vocab-" + name + ".gguf.inp");
+        Tokenizer tokenizer = Tokenizer.fromGguf(keys);
+        String[] texts = Files.readString(file).split("\n__ggml_vocab_test__\n", -1);
+        String[] lines = Files.readString(file.resolveSibling("ggml-vocab-" + name + ".gguf.out"))
+                .split("\n");
         assertTrue(lines.length > 40);
         for (int i = 0; i < lines.length; i++) {
             String line = lines[i].strip();
@@ -141,15 +152,17 @@ class GgufTokenizersTest {
                 merges,
                 bos,
                 -1,
+                -1,
                 bos >= 0,
+                false,
                 false,
                 false);
     }
 
     @Test
     void refusesWhatItDoesNotKnow() throws IOException {
-        GgufVocabulary falcon = GgufKeys.vocabulary(SharedFiles.require("fixtures/gguf-vocab/ggml-vocab-falcon.gguf"));
-        assertMessage(falcon, "tokenizer.ggml.pre", "\"smollm\"", "\"falcon\"");
+        GgufVocabulary mpt = GgufKeys.vocabulary(SharedFiles.require("fixtures/gguf-vocab/ggml-vocab-mpt.gguf"));
+        assertMessage(withPre(mpt, "kimi-k2"), "tokenizer.ggml.pre", "qwen2, refact", "\"kimi-k2\"");
     }
 
     @Test
@@ -176,7 +189,25 @@ class GgufTokenizersTest {
 
     private static GgufVocabulary llama(
             String model, List<String> tokens, float[] scores, int[] types, int bos, boolean addBos) {
-        return new GgufVocabulary("m.gguf", model, null, tokens, scores, types, null, bos, -1, addBos, false, false);
+        return new GgufVocabulary("m.gguf", model, null, tokens, scores, types, null, bos, -1, -1, addBos, false, false, false);
+    }
+
+    private static GgufVocabulary withPre(GgufVocabulary v, String pre) {
+        return new GgufVocabulary(
+                v.source(),
+                v.model(),
+                pre,
+                v.tokens(),
+                v.scores(),
+                v.tokenTypes(),
+                v.merges(),
+                v.bosId(),
+                v.eosId(),
+                v.unknownId(),
+                v.addBos(),
+                v.addEos(),
+                v.addSpacePrefix(),
+                v.marksTakeSpace());
     }
 
     private static void assertMessage(GgufVocabulary vocabulary, String... parts) {
