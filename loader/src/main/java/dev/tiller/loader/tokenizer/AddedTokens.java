@@ -13,6 +13,9 @@ final class AddedTokens {
 
     private final List<Node> nodes = new ArrayList<>();
 
+    /** Which of the first characters a token begins with. */
+    private final boolean[] begins = new boolean[0x80];
+
     /** A place in the trie: the number of code points that lead there and the token that ends there, or null. */
     private record Node(int depth, AddedToken token) {}
 
@@ -23,6 +26,9 @@ final class AddedTokens {
     /** Adds a token under the text to look for. */
     void add(AddedToken token, String pattern) {
         int node = 0;
+        if (!pattern.isEmpty() && pattern.charAt(0) < begins.length) {
+            begins[pattern.charAt(0)] = true;
+        }
         for (int c : pattern.codePoints().toArray()) {
             int next = edges.get(edge(node, c));
             if (next < 0) {
@@ -38,6 +44,10 @@ final class AddedTokens {
     }
 
     private int longestMatch(AlignedText text, int from) {
+        int first = text.codePoint(from);
+        if (first < begins.length && !begins[first]) {
+            return -1;
+        }
         int best = -1;
         int node = 0;
         for (int at = from; at < text.length(); at++) {
@@ -64,7 +74,8 @@ final class AddedTokens {
     /** Cuts a text into added tokens and what lies between them, leaving out nothing. */
     void split(AlignedText text, List<Piece> out) {
         int done = 0;
-        for (int at = 0; at < text.length(); ) {
+        int last = nodes.size() == 1 ? 0 : text.length();
+        for (int at = 0; at < last; ) {
             int node = longestMatch(text, at);
             if (node < 0) {
                 at++;

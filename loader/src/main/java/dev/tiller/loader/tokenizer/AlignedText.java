@@ -8,7 +8,9 @@ import java.util.Arrays;
  */
 final class AlignedText {
     private final int[] codePoints;
+    /** Origins, or null if every character is its own. */
     private final int[] starts;
+
     private final int[] ends;
     private final int from;
     private final int to;
@@ -23,16 +25,25 @@ final class AlignedText {
 
     /** The original text itself. Lone surrogates, which no encoding can carry, become U+FFFD. */
     static AlignedText of(String text) {
-        int[] codePoints = text.codePoints()
-                .map(c -> c >= Character.MIN_SURROGATE && c <= Character.MAX_SURROGATE ? CodePoints.REPLACEMENT : c)
-                .toArray();
-        int[] starts = new int[codePoints.length];
-        int[] ends = new int[codePoints.length];
-        for (int i = 0; i < codePoints.length; i++) {
-            starts[i] = i;
-            ends[i] = i + 1;
+        int units = text.length();
+        int[] codePoints = new int[units];
+        int size = 0;
+        for (int i = 0; i < units; i++) {
+            char c = text.charAt(i);
+            if (!Character.isSurrogate(c)) {
+                codePoints[size++] = c;
+            } else if (Character.isHighSurrogate(c) && i + 1 < units && Character.isLowSurrogate(text.charAt(i + 1))) {
+                codePoints[size++] = Character.toCodePoint(c, text.charAt(++i));
+            } else {
+                codePoints[size++] = CodePoints.REPLACEMENT;
+            }
         }
-        return new AlignedText(codePoints, starts, ends, 0, codePoints.length);
+        return new AlignedText(codePoints, null, null, 0, size);
+    }
+
+    /** A text of those code points, each its own origin; takes the array over. */
+    static AlignedText of(int[] codePoints) {
+        return new AlignedText(codePoints, null, null, 0, codePoints.length);
     }
 
     int length() {
@@ -49,16 +60,53 @@ final class AlignedText {
 
     /** First code point of the original text behind the character. */
     int start(int index) {
-        return starts[from + index];
+        return starts == null ? from + index : starts[from + index];
     }
 
     /** One past the last code point of the original text behind the character. */
     int end(int index) {
-        return ends[from + index];
+        return ends == null ? from + index + 1 : ends[from + index];
     }
 
     AlignedText slice(int begin, int end) {
         return new AlignedText(codePoints, starts, ends, from + begin, from + end);
+    }
+
+    /** A copy of the code points. */
+    int[] codePoints() {
+        return Arrays.copyOfRange(codePoints, from, to);
+    }
+
+    /** A hash of the code points. */
+    int hash() {
+        int hash = to - from;
+        for (int i = from; i < to; i++) {
+            hash = hash * 0x01000193 ^ codePoints[i];
+        }
+        return hash * 0x9E3779B9;
+    }
+
+    /** Whether these are the code points. */
+    boolean isSame(int[] others) {
+        if (others.length != to - from) {
+            return false;
+        }
+        for (int i = 0; i < others.length; i++) {
+            if (codePoints[from + i] != others[i]) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** Whether all code points are below a limit. */
+    boolean isBelow(int limit) {
+        for (int i = from; i < to; i++) {
+            if (codePoints[i] >= limit) {
+                return false;
+            }
+        }
+        return true;
     }
 
     String text() {
@@ -108,8 +156,15 @@ final class AlignedText {
             int count = end - begin;
             ensure(count);
             System.arraycopy(text.codePoints, text.from + begin, codePoints, size, count);
-            System.arraycopy(text.starts, text.from + begin, starts, size, count);
-            System.arraycopy(text.ends, text.from + begin, ends, size, count);
+            if (text.starts == null) {
+                for (int i = 0; i < count; i++) {
+                    starts[size + i] = text.from + begin + i;
+                    ends[size + i] = text.from + begin + i + 1;
+                }
+            } else {
+                System.arraycopy(text.starts, text.from + begin, starts, size, count);
+                System.arraycopy(text.ends, text.from + begin, ends, size, count);
+            }
             size += count;
             return this;
         }

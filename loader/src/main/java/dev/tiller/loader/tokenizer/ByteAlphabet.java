@@ -28,12 +28,8 @@ final class ByteAlphabet {
         return CHARACTER[value];
     }
 
-    /**
-     * Every UTF-8 byte of the text as its character; all bytes of one character share its origin.
-     *
-     * @param positions takes the place in the result of each character of the text and, last, of the end
-     */
-    static AlignedText encode(AlignedText text, int[] positions) {
+    /** Every UTF-8 byte of the text as its character; all bytes of one character share its origin. */
+    static AlignedText encode(AlignedText text) {
         int count = 0;
         for (int i = 0; i < text.length(); i++) {
             int c = text.codePoint(i);
@@ -41,7 +37,6 @@ final class ByteAlphabet {
         }
         AlignedText.Builder out = new AlignedText.Builder(count);
         for (int i = 0; i < text.length(); i++) {
-            positions[i] = out.size();
             int c = text.codePoint(i);
             int start = text.start(i);
             int end = text.end(i);
@@ -62,7 +57,6 @@ final class ByteAlphabet {
             }
             out.add(CHARACTER[0x80 | c & 0x3F], start, end);
         }
-        positions[text.length()] = out.size();
         return out.build();
     }
 

@@ -15,8 +15,24 @@ final class BytePairModel implements TokenModel {
      * @param fuseUnknown whether a run of them is one token
      * @param byteFallback whether its UTF-8 bytes are written as tokens "<0xNN>" instead, if all of them exist
      * @param ignoreMerges whether a piece that is a token as a whole is that token
+     * @param prefix marks a character that does not begin its piece, or ""
+     * @param suffix marks the character that ends it, or ""
      */
-    record Options(int unknownId, boolean fuseUnknown, boolean byteFallback, boolean ignoreMerges) {}
+    record Options(
+            int unknownId,
+            boolean fuseUnknown,
+            boolean byteFallback,
+            boolean ignoreMerges,
+            String prefix,
+            String suffix) {
+        Options(int unknownId, boolean fuseUnknown, boolean byteFallback, boolean ignoreMerges) {
+            this(unknownId, fuseUnknown, byteFallback, ignoreMerges, "", "");
+        }
+
+        boolean marks() {
+            return !prefix.isEmpty() || !suffix.isEmpty();
+        }
+    }
 
     private final Vocabulary vocabulary;
     private final Merges merges;
@@ -49,7 +65,7 @@ final class BytePairModel implements TokenModel {
                 return;
             }
         }
-        int single = piece.length() == 1 ? characters.get(piece.codePoint(0)) : -1;
+        int single = piece.length() == 1 && !options.marks() ? characters.get(piece.codePoint(0)) : -1;
         if (single >= 0) {
             out.add(single, vocabulary.token(single), piece.start(0), piece.end(0));
             return;
@@ -68,9 +84,12 @@ final class BytePairModel implements TokenModel {
     private void spell(AlignedText piece, Symbols word) {
         int unknownFrom = -1;
         for (int i = 0; i < piece.length(); i++) {
-            int id = characters.get(piece.codePoint(i));
+            String marked = options.marks() ? marked(piece, i) : null;
+            int id = marked == null ? characters.get(piece.codePoint(i)) : vocabulary.modelId(marked);
             boolean known = id >= 0;
-            byte[] utf8 = known || !options.byteFallback ? null : utf8IfAllBytesKnown(piece.codePoint(i));
+            byte[] utf8 = known || !options.byteFallback
+                    ? null
+                    : utf8IfAllBytesKnown(marked == null ? Character.toString(piece.codePoint(i)) : marked);
             if (unknownFrom >= 0 && (known || utf8 != null || !options.fuseUnknown)) {
                 word.add(options.unknownId, unknownFrom, i);
                 unknownFrom = -1;
@@ -90,8 +109,15 @@ final class BytePairModel implements TokenModel {
         }
     }
 
-    private byte[] utf8IfAllBytesKnown(int codePoint) {
-        byte[] utf8 = Character.toString(codePoint).getBytes(StandardCharsets.UTF_8);
+    /** A character with the marks of its place in the piece. */
+    private String marked(AlignedText piece, int at) {
+        return (at > 0 ? options.prefix : "")
+                + Character.toString(piece.codePoint(at))
+                + (at + 1 == piece.length() ? options.suffix : "");
+    }
+
+    private byte[] utf8IfAllBytesKnown(String character) {
+        byte[] utf8 = character.getBytes(StandardCharsets.UTF_8);
         for (byte b : utf8) {
             if (bytes[b & 0xFF] < 0) {
                 return null;

@@ -50,13 +50,33 @@ interface DecoderStep {
                 yield List.of(replace(TextPattern.read(section, "pattern"), section.string("content")));
             }
             case "Metaspace" -> List.of(Metaspace.read(section));
+            case "WordPiece" -> {
+                section.only("prefix", "cleanup");
+                yield List.of(WordSteps.wordPiece(section.string("prefix"), section.flag("cleanup")));
+            }
+            case "BPEDecoder" ->
+                List.of(WordSteps.suffixed(section.only("suffix").string("suffix")));
+            case "CTC" -> {
+                section.only("pad_token", "word_delimiter_token", "cleanup");
+                yield List.of(WordSteps.ctc(
+                        section.string("pad_token"), section.string("word_delimiter_token"), section.flag("cleanup")));
+            }
             case "Sequence" ->
                 section.steps("decoders").stream()
                         .flatMap(step -> read(step).stream())
                         .toList();
             default ->
                 throw section.unsupported(
-                        "ByteLevel", "ByteFallback", "Fuse", "Strip", "Replace", "Metaspace", "Sequence");
+                        "ByteLevel",
+                        "ByteFallback",
+                        "Fuse",
+                        "Strip",
+                        "Replace",
+                        "Metaspace",
+                        "WordPiece",
+                        "BPEDecoder",
+                        "CTC",
+                        "Sequence");
         };
     }
 

@@ -20,12 +20,26 @@ interface PostProcessor {
                         ? (tokens, addSpecialTokens) -> trim(tokens, prefix)
                         : (tokens, addSpecialTokens) -> tokens;
             }
+            case "BertProcessing" -> {
+                section.only("sep", "cls");
+                yield classified(section, vocabulary);
+            }
+            case "RobertaProcessing" -> {
+                section.only("sep", "cls", "trim_offsets", "add_prefix_space");
+                boolean prefix = section.flag("add_prefix_space", true);
+                PostProcessor around = classified(section, vocabulary);
+                yield section.flag("trim_offsets", true)
+                        ? sequence(List.of((tokens, addSpecialTokens) -> trim(tokens, prefix), around))
+                        : around;
+            }
             case "TemplateProcessing" -> readTemplate(section, vocabulary);
             case "Sequence" ->
                 sequence(section.steps("processors").stream()
                         .map(step -> read(step, vocabulary))
                         .toList());
-            default -> throw section.unsupported("ByteLevel", "TemplateProcessing", "Sequence");
+            default ->
+                throw section.unsupported(
+                        "ByteLevel", "BertProcessing", "RobertaProcessing", "TemplateProcessing", "Sequence");
         };
     }
 
@@ -45,6 +59,19 @@ interface PostProcessor {
             }
             return out;
         };
+    }
+
+    /** The tokens "cls" before and "sep" after the text. */
+    private static PostProcessor classified(Section section, Vocabulary vocabulary) {
+        int[][] ids = new int[2][];
+        for (String key : new String[] {"cls", "sep"}) {
+            int id = section.pairId(key);
+            if (!vocabulary.has(id)) {
+                throw section.error(key, "an id of the vocabulary");
+            }
+            ids[key.equals("cls") ? 0 : 1] = new int[] {id};
+        }
+        return surround(ids[0], ids[1], vocabulary);
     }
 
     private static PostProcessor sequence(List<PostProcessor> steps) {

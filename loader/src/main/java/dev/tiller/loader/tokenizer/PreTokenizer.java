@@ -40,12 +40,40 @@ interface PreTokenizer {
                 yield split(TextPattern.each(CodePoints::isPunctuation), behavior, false);
             }
             case "Metaspace" -> Metaspace.read(section);
+            case "Whitespace" -> {
+                section.only();
+                yield split(TextPattern.regex("\\w+|[^\\w\\s]+"), SplitBehavior.REMOVED, true);
+            }
+            case "WhitespaceSplit" -> {
+                section.only();
+                yield split(TextPattern.each(CodePoints::isWhitespace), SplitBehavior.REMOVED, false);
+            }
+            case "BertPreTokenizer" -> {
+                section.only();
+                yield sequence(List.of(
+                        split(TextPattern.each(CodePoints::isWhitespace), SplitBehavior.REMOVED, false),
+                        split(TextPattern.each(CodePoints::isPunctuation), SplitBehavior.ISOLATED, false)));
+            }
+            case "CharDelimiterSplit" -> {
+                int delimiter = section.only("delimiter").character("delimiter");
+                yield split(TextPattern.each(c -> c == delimiter), SplitBehavior.REMOVED, false);
+            }
             case "Sequence" ->
                 sequence(section.steps("pretokenizers").stream()
                         .map(PreTokenizer::read)
                         .toList());
             default ->
-                throw section.unsupported("ByteLevel", "Split", "Digits", "Punctuation", "Metaspace", "Sequence");
+                throw section.unsupported(
+                        "ByteLevel",
+                        "Split",
+                        "Digits",
+                        "Punctuation",
+                        "Metaspace",
+                        "Whitespace",
+                        "WhitespaceSplit",
+                        "BertPreTokenizer",
+                        "CharDelimiterSplit",
+                        "Sequence");
         };
     }
 
@@ -55,34 +83,92 @@ interface PreTokenizer {
     }
 
     static PreTokenizer split(TextPattern pattern, SplitBehavior behavior, boolean invert) {
+        if (pattern instanceof WordPattern words && behavior == SplitBehavior.ISOLATED) {
+            return (text, pieces) -> split(words, text, pieces);
+        }
         return (text, pieces) -> behavior.split(text, pattern.matches(text), invert, pieces);
     }
 
-    static PreTokenizer sequence(List<PreTokenizer> steps) {
-        PreTokenizer all = whole();
-        for (PreTokenizer step : steps.reversed()) {
-            PreTokenizer rest = all;
-            all = (text, pieces) -> step.split(text, piece -> rest.split(piece, pieces));
+    /** The words one after the other, without a list of all. */
+    private static void split(WordPattern words, AlignedText text, Consumer<AlignedText> pieces) {
+        for (int at = 0; at < text.length(); ) {
+            int end = words.end(text, at);
+            pieces.accept(text.slice(at, end));
+            at = end;
         }
-        return all;
+    }
+
+    static PreTokenizer sequence(List<PreTokenizer> steps) {
+        return new Chain(List.copyOf(steps));
     }
 
     /** Cuts into words if wanted, then writes the UTF-8 bytes as characters of the {@link ByteAlphabet}. */
     static PreTokenizer byteLevel(boolean addPrefixSpace, boolean useRegex) {
-        return (given, pieces) -> {
-            boolean prefix = addPrefixSpace && !given.isEmpty() && given.codePoint(0) != ' ';
-            AlignedText text = prefix ? given.prepend(" ") : given;
-            int[] positions = new int[text.length() + 1];
-            AlignedText bytes = ByteAlphabet.encode(text, positions);
-            if (!useRegex) {
-                pieces.accept(bytes);
-                return;
+        return new ByteLevel(addPrefixSpace, useRegex);
+    }
+
+    /** Whether the last thing done is to write each piece as bytes. */
+    default boolean endsInBytes() {
+        return false;
+    }
+
+    /** All of this but the writing as bytes at the end. */
+    default PreTokenizer words() {
+        return this;
+    }
+
+    /** One step after the other. */
+    record Chain(List<PreTokenizer> steps) implements PreTokenizer {
+        @Override
+        public void split(AlignedText text, Consumer<AlignedText> pieces) {
+            split(0, text, pieces);
+        }
+
+        private void split(int step, AlignedText text, Consumer<AlignedText> pieces) {
+            if (step == steps.size()) {
+                pieces.accept(text);
+            } else if (step == steps.size() - 1) {
+                steps.get(step).split(text, pieces);
+            } else {
+                steps.get(step).split(text, piece -> split(step + 1, piece, pieces));
             }
-            List<TextPattern.Span> words = new ArrayList<>();
-            for (TextPattern.Span word : GPT2.matches(text)) {
-                words.add(new TextPattern.Span(positions[word.begin()], positions[word.end()]));
+        }
+
+        @Override
+        public boolean endsInBytes() {
+            return !steps.isEmpty() && steps.getLast().endsInBytes();
+        }
+
+        @Override
+        public PreTokenizer words() {
+            if (!endsInBytes()) {
+                return this;
             }
-            SplitBehavior.ISOLATED.split(bytes, words, false, pieces);
-        };
+            List<PreTokenizer> all = new ArrayList<>(steps);
+            all.add(all.removeLast().words());
+            return new Chain(List.copyOf(all));
+        }
+    }
+
+    /** Words as bytes. */
+    record ByteLevel(boolean addPrefixSpace, boolean useRegex) implements PreTokenizer {
+        @Override
+        public void split(AlignedText text, Consumer<AlignedText> pieces) {
+            words().split(text, word -> pieces.accept(ByteAlphabet.encode(word)));
+        }
+
+        @Override
+        public boolean endsInBytes() {
+            return true;
+        }
+
+        @Override
+        public PreTokenizer words() {
+            PreTokenizer cut = useRegex ? PreTokenizer.split(GPT2, SplitBehavior.ISOLATED, false) : whole();
+            return (given, pieces) -> {
+                boolean prefix = addPrefixSpace && !given.isEmpty() && given.codePoint(0) != ' ';
+                cut.split(prefix ? given.prepend(" ") : given, pieces);
+            };
+        }
     }
 }

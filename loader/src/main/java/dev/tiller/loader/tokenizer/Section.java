@@ -149,6 +149,20 @@ final class Section {
         return error("type", "one of " + String.join(", ", supported));
     }
 
+    /** The file and the key of a value, for messages. */
+    String name(String key) {
+        return source + ": " + place(key);
+    }
+
+    /** The id of a token given as [text, id]. */
+    int pairId(String key) {
+        List<JsonElement> pair = array(key);
+        if (pair.size() != 2) {
+            throw error(key, "an array of a text and an id");
+        }
+        return count(pair.get(1), place(key) + "[1]");
+    }
+
     private String place(String key) {
         return path.isEmpty() ? key : path + "." + key;
     }

@@ -2,6 +2,7 @@ package dev.tiller.loader.tokenizer;
 
 import java.text.Normalizer.Form;
 import java.util.List;
+import java.util.function.IntUnaryOperator;
 
 /** The "normalizer" of a tokenizer.json: rewrites a text and keeps the origins of its characters. */
 interface TextNormalizer {
@@ -21,6 +22,20 @@ interface TextNormalizer {
                 section.only();
                 yield TextNormalizer::lowercase;
             }
+            case "StripAccents" -> {
+                section.only();
+                yield map(c -> CodePoints.isMark(c) ? -1 : c);
+            }
+            case "Nmt" -> {
+                section.only();
+                yield map(TextNormalizer::nmt);
+            }
+            case "Precompiled" -> CompiledNormalizer.read(section, section.name("precompiled_charsmap"));
+            case "BertNormalizer" -> BertText.read(section);
+            case "ByteLevel" -> {
+                section.only("add_prefix_space", "trim_offsets", "use_regex");
+                yield ByteAlphabet::encode;
+            }
             case "Prepend" -> prepend(section.only("prepend").string("prepend"));
             case "Strip" -> {
                 section.only("strip_left", "strip_right");
@@ -36,7 +51,20 @@ interface TextNormalizer {
                         .toList());
             default ->
                 throw section.unsupported(
-                        "NFC", "NFD", "NFKC", "NFKD", "Lowercase", "Prepend", "Strip", "Replace", "Sequence");
+                        "NFC",
+                        "NFD",
+                        "NFKC",
+                        "NFKD",
+                        "Lowercase",
+                        "Strip",
+                        "StripAccents",
+                        "Nmt",
+                        "Precompiled",
+                        "BertNormalizer",
+                        "ByteLevel",
+                        "Prepend",
+                        "Replace",
+                        "Sequence");
         };
     }
 
@@ -91,8 +119,34 @@ interface TextNormalizer {
         };
     }
 
+    /** Every character by itself becomes another, or goes if that is -1. */
+    static TextNormalizer map(IntUnaryOperator rule) {
+        return text -> {
+            AlignedText.Builder out = new AlignedText.Builder(text.length());
+            for (int i = 0; i < text.length(); i++) {
+                int c = rule.applyAsInt(text.codePoint(i));
+                if (c >= 0) {
+                    out.add(c, text.start(i), text.end(i));
+                }
+            }
+            return out.build();
+        };
+    }
+
+    /** The cleaning rule of the NMT tools: control characters go, what is a kind of space becomes one. */
+    private static int nmt(int c) {
+        if (c == '\t' || c == '\n' || c == '\f' || c == '\r' || c == 0x1680 || c >= 0x200B && c <= 0x200F) {
+            return ' ';
+        }
+        if (c == 0x2028 || c == 0x2029 || c == 0x2581 || c == 0xFEFF || c == CodePoints.REPLACEMENT) {
+            return ' ';
+        }
+        boolean control = c >= 1 && c < ' ' || c == 0x7F || c == 0x8F || c == 0x9F;
+        return control ? -1 : c;
+    }
+
     /** Each character by itself, without regard to its neighbours; one of them becomes two. */
-    private static AlignedText lowercase(AlignedText text) {
+    static AlignedText lowercase(AlignedText text) {
         AlignedText.Builder out = new AlignedText.Builder(text.length());
         for (int i = 0; i < text.length(); i++) {
             int c = text.codePoint(i);

@@ -48,7 +48,8 @@ interface TextPattern {
      * @throws IllegalArgumentException if it is malformed or uses what has no equal in Java
      */
     static TextPattern regex(String regex) {
-        return new Regex(RegexTranslator.compile(regex));
+        WordPattern known = WordPattern.of(regex);
+        return known != null ? known : new Regex(RegexTranslator.compile(regex));
     }
 
     /** Every single character with the property. */

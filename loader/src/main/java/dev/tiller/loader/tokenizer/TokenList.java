@@ -4,12 +4,23 @@ import java.util.Arrays;
 
 /** Tokens of a text as they are found: ids, spelling and origins. */
 final class TokenList {
-    private int[] ids = new int[32];
-    private int[] starts = new int[32];
-    private int[] ends = new int[32];
-    private String[] texts = new String[32];
+    private int[] ids;
+    private int[] starts;
+    private int[] ends;
+    private String[] texts;
     private int size;
     private long work;
+
+    TokenList() {
+        this(32);
+    }
+
+    TokenList(int expected) {
+        ids = new int[expected];
+        starts = new int[expected];
+        ends = new int[expected];
+        texts = new String[expected];
+    }
 
     void add(int id, String text, int start, int end) {
         if (size == ids.length) {
@@ -22,6 +33,13 @@ final class TokenList {
         starts[size] = start;
         ends[size] = end;
         texts[size++] = text;
+    }
+
+    /** Adds tokens whose origins are characters of a piece. */
+    void addMoved(TokenList other, AlignedText piece) {
+        for (int i = 0; i < other.size; i++) {
+            add(other.ids[i], other.texts[i], piece.start(other.starts[i]), piece.end(other.ends[i] - 1));
+        }
     }
 
     void addAll(TokenList other) {

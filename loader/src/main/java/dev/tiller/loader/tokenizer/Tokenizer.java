@@ -35,8 +35,9 @@ public final class Tokenizer {
         this.verbatim = verbatim;
         this.normalized = normalized;
         this.normalizer = normalizer;
-        this.preTokenizer = preTokenizer;
-        this.model = model;
+        this.preTokenizer = preTokenizer.words();
+        this.model = new WordCache(
+                preTokenizer.endsInBytes() ? (piece, out) -> model.tokenize(ByteAlphabet.encode(piece), out) : model);
         this.postProcessor = postProcessor;
         this.decoder = List.copyOf(decoder);
     }
@@ -84,6 +85,15 @@ public final class Tokenizer {
 
     /** Token ids of a text as {@link #encode} gives them, with the code points that each covers. */
     public Encoding encodeWithOffsets(String text, boolean addSpecialTokens) {
+        return postProcessor.process(tokens(text), addSpecialTokens).toEncoding();
+    }
+
+    /** How many steps the model takes for a text. */
+    long work(String text) {
+        return tokens(text).work();
+    }
+
+    private TokenList tokens(String text) {
         List<AddedTokens.Piece> outer = new ArrayList<>();
         verbatim.split(AlignedText.of(text), outer);
         List<AddedTokens.Piece> pieces = new ArrayList<>();
@@ -107,7 +117,7 @@ public final class Tokenizer {
                 }
             });
         }
-        return postProcessor.process(tokens, addSpecialTokens).toEncoding();
+        return tokens;
     }
 
     /**

@@ -13,6 +13,7 @@ import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -38,9 +39,13 @@ final class TokenizerJson {
     private final JsonObject parts = new JsonObject();
     private final JsonObject modelParts = new JsonObject();
     private final Vocabulary vocabulary;
-    private final List<String> mergeHalves = new ArrayList<>();
+    /** Merges a, b, a, b... if the file has any. */
+    private List<String> mergeHalves;
+
+    /** Scores of the tokens if the vocabulary is a list. */
+    private double[] scores;
+
     private boolean hasVocabulary;
-    private boolean hasMerges;
 
     private TokenizerJson(String source) {
         this.source = source;
@@ -98,8 +103,10 @@ final class TokenizerJson {
             if (key.equals("vocab") && in.peek() == JsonToken.BEGIN_OBJECT) {
                 hasVocabulary = true;
                 readVocabulary(in);
+            } else if (key.equals("vocab") && in.peek() == JsonToken.BEGIN_ARRAY) {
+                readScores(in);
             } else if (key.equals("merges") && in.peek() == JsonToken.BEGIN_ARRAY) {
-                hasMerges = true;
+                mergeHalves = new ArrayList<>();
                 readMerges(in);
             } else if (key.equals("vocab") || key.equals("merges")) {
                 in.skipValue(); // of another kind of model, which the type will tell
@@ -124,6 +131,24 @@ final class TokenizerJson {
             vocabulary.add(token, in.nextInt());
         }
         in.endObject();
+    }
+
+    /** Tokens [text, score] whose ids are their places. */
+    private void readScores(JsonReader in) throws IOException {
+        scores = new double[1 << 10];
+        int size = 0;
+        in.beginArray();
+        while (in.hasNext()) {
+            if (size == scores.length) {
+                scores = Arrays.copyOf(scores, size * 2);
+            }
+            in.beginArray();
+            vocabulary.add(in.nextString(), size);
+            scores[size++] = in.nextDouble();
+            in.endArray();
+        }
+        in.endArray();
+        scores = Arrays.copyOf(scores, size);
     }
 
     /** Merges are strings "a b" or, where tokens can hold spaces, arrays ["a", "b"]. */
@@ -155,13 +180,15 @@ final class TokenizerJson {
         halves.add(merge.substring(space + 1));
     }
 
-    /** Merges of the given pairs, a, b, a, b..., ranked in their order. */
-    static Merges merges(List<String> halves, Vocabulary vocabulary, String place) {
+    /** Merges of the given pairs, a, b, a, b..., ranked in their order; the sum has no prefix of b. */
+    static Merges merges(List<String> halves, Vocabulary vocabulary, String prefix, String place) {
         Merges merges = new Merges(halves.size() / 2);
         for (int i = 0; i < halves.size(); i += 2) {
             int left = vocabulary.id(halves.get(i));
             int right = vocabulary.id(halves.get(i + 1));
-            int result = vocabulary.id(halves.get(i) + halves.get(i + 1));
+            String second = halves.get(i + 1);
+            String sum = halves.get(i) + second.substring(second.startsWith(prefix) ? prefix.length() : 0);
+            int result = vocabulary.id(sum);
             if (left < 0 || right < 0 || result < 0) {
                 throw notTokens(halves.get(i), halves.get(i + 1), i / 2, place);
             }
@@ -181,9 +208,8 @@ final class TokenizerJson {
     }
 
     private Tokenizer build() {
-        BytePairModel.Options options = modelOptions();
-        Merges merges = merges(mergeHalves, vocabulary, source + ": model.merges");
-        BytePairModel model = new BytePairModel(vocabulary, merges, options);
+        TokenModel model = TokenModels.read(
+                Section.of(source, "model", modelParts), vocabulary, hasVocabulary, mergeHalves, scores);
         TextNormalizer normalizer = TextNormalizer.read(part("normalizer"));
         AddedTokens verbatim = new AddedTokens();
         AddedTokens normalized = new AddedTokens();
@@ -211,45 +237,6 @@ final class TokenizerJson {
 
     private Section part(String key) {
         return Section.of(source, key, parts.get(key));
-    }
-
-    private BytePairModel.Options modelOptions() {
-        Section model = Section.of(source, "model", modelParts);
-        if (model.has("type") ? !model.type().equals("BPE") : !hasMerges) {
-            throw model.error("type", "\"BPE\", the kind of model Tiller supports");
-        }
-        if (!hasVocabulary || !hasMerges) {
-            throw new TillerException(source + ": model: expected vocab (an object) and merges (an array), found "
-                    + (hasVocabulary ? "no merges" : "no vocab"));
-        }
-        model.only(
-                "dropout",
-                "unk_token",
-                "continuing_subword_prefix",
-                "end_of_word_suffix",
-                "fuse_unk",
-                "byte_fallback",
-                "ignore_merges");
-        for (String key : new String[] {"continuing_subword_prefix", "end_of_word_suffix"}) {
-            if (model.has(key) && !model.string(key).isEmpty()) {
-                throw model.error(key, "null or \"\"; marked subwords are not supported");
-            }
-        }
-        if (model.has("dropout") && model.count("dropout") != 0) {
-            throw model.error("dropout", "null or 0; random merges are for training");
-        }
-        int unknown = -1;
-        if (model.has("unk_token")) {
-            unknown = vocabulary.id(model.string("unk_token"));
-            if (unknown < 0) {
-                throw model.error("unk_token", "a token of the vocabulary");
-            }
-        }
-        return new BytePairModel.Options(
-                unknown,
-                model.flag("fuse_unk", false),
-                model.flag("byte_fallback", false),
-                model.flag("ignore_merges", false));
     }
 
     private List<AddedToken> addedTokens() {

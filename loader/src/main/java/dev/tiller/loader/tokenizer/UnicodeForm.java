@@ -29,8 +29,16 @@ final class UnicodeForm implements TextNormalizer {
 
     private final Normalizer.Form form;
 
+    /** No character below this one changes in this form. */
+    private final int unchanged;
+
     UnicodeForm(Normalizer.Form form) {
         this.form = form;
+        this.unchanged = switch (form) {
+            case NFC -> 0x300;
+            case NFD -> 0xC0;
+            case NFKC, NFKD -> 0xA0;
+        };
     }
 
     /** A character and how many input characters it uses up; one that was inserted uses up none. */
@@ -38,7 +46,7 @@ final class UnicodeForm implements TextNormalizer {
 
     @Override
     public AlignedText normalize(AlignedText text) {
-        if (Normalizer.isNormalized(text.text(), form)) {
+        if (text.isBelow(unchanged) || Normalizer.isNormalized(text.text(), form)) {
             return text;
         }
         List<Unit> units = decompose(text);

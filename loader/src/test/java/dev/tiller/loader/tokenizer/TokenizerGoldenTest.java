@@ -31,7 +31,8 @@ class TokenizerGoldenTest {
                 "qwen3",
                 "smollm2",
                 "sp_bpe_llama2",
-                "sp_bpe_metaspace"
+                "sp_bpe_metaspace",
+                "unigram"
             })
     void equalsTheTokenizersLibrary(String name, TestReporter reporter) {
         Tokenizer tokenizer = Goldens.tokenizer(name);

@@ -6,6 +6,7 @@ import com.google.gson.JsonObject;
 import dev.tiller.loader.Checkpoint;
 import dev.tiller.loader.Json;
 import dev.tiller.loader.TillerException;
+import dev.tiller.loader.TokenizerFiles;
 import dev.tiller.loader.tokenizer.Encoding;
 import dev.tiller.loader.tokenizer.Tokenizer;
 import java.io.IOException;
@@ -37,7 +38,8 @@ final class TokenizeCommand implements Callable<Integer> {
     @Option(
             names = "--model",
             paramLabel = "PATH",
-            description = "Model directory, .gguf file or tokenizer.json (default: the bundled model).")
+            description =
+                    "Model directory, .gguf file, tokenizer.json or tokenizer.model (default: the bundled model).")
     private Path model;
 
     @Option(names = "--json", description = "JSON strings in, JSON objects out, one per line.")
@@ -74,12 +76,17 @@ final class TokenizeCommand implements Callable<Integer> {
     }
 
     private static Tokenizer tokenizer(Path path) {
-        Path file = Files.isDirectory(path) ? path.resolve("tokenizer.json") : path;
-        if (file.toString().endsWith(".json") && Files.exists(file)) {
-            return Tokenizer.read(file);
-        }
         if (!Files.exists(path)) {
             throw new TillerException("--model " + path + ": no such file or directory");
+        }
+        if (Files.isDirectory(path) && TokenizerFiles.hasTokenizer(path)) {
+            return TokenizerFiles.tokenizer(path);
+        }
+        if (path.toString().endsWith(".json")) {
+            return Tokenizer.read(path);
+        }
+        if (path.toString().endsWith(".model")) {
+            return Tokenizer.readSentencePiece(path);
         }
         try (Checkpoint checkpoint = Checkpoint.open(path)) {
             return checkpoint.tokenizer();
