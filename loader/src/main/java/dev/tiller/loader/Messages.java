@@ -22,7 +22,7 @@ public final class Messages {
     }
 
     /** Control characters, line separators and halves of surrogate pairs as escapes. */
-    static String oneLine(String text) {
+    public static String oneLine(String text) {
         StringBuilder out = new StringBuilder(text.length());
         text.codePoints().forEach(c -> {
             boolean plain = !Character.isISOControl(c) && c != 0x2028 && c != 0x2029;

@@ -1,0 +1,157 @@
+package dev.tiller.loader.hub;
+
+import dev.tiller.loader.Messages;
+import dev.tiller.loader.TillerException;
+import java.net.InetAddress;
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * Where models come from and where they are kept, from the environment variables of the Python tools (documentation of
+ * huggingface_hub, "Environment variables"): HF_ENDPOINT, HF_TOKEN, HF_TOKEN_PATH, HF_HOME, HF_HUB_CACHE,
+ * HF_HUB_OFFLINE, HF_HUB_DISABLE_SYMLINKS, HF_HUB_DISABLE_IMPLICIT_TOKEN.
+ *
+ * @param endpoint address without a slash at its end
+ * @param token empty: ask without one
+ * @param cache folder of the downloaded models
+ * @param offline the network must not be used
+ * @param links false: copies instead of symbolic links
+ */
+public record HubSettings(URI endpoint, Optional<HubToken> token, Path cache, boolean offline, boolean links) {
+    private static final String PUBLIC_HUB = "https://huggingface.co";
+    private static final Set<String> TRUE = Set.of("1", "ON", "YES", "TRUE");
+    private static final Pattern VARIABLE = Pattern.compile("\\$(\\w+|\\{\\w+})");
+
+    public HubSettings {
+        if (token.isPresent() && !maySendTokens(endpoint)) {
+            throw new TillerException("HF_ENDPOINT " + endpoint + ": expected https (a token, here from "
+                    + token.get().origin()
+                    + ", is sent in the clear to this machine alone), found http; to ask without a token set"
+                    + " HF_HUB_DISABLE_IMPLICIT_TOKEN=1");
+        }
+    }
+
+    /** All settings; {@code tokenFile} goes before what the environment says, null for none. */
+    public static HubSettings of(Map<String, String> environment, Path tokenFile) {
+        return new HubSettings(
+                endpoint(value(environment, "HF_ENDPOINT").orElse(PUBLIC_HUB)),
+                token(environment, tokenFile),
+                cache(environment),
+                isTrue(environment, "HF_HUB_OFFLINE") || isTrue(environment, "TRANSFORMERS_OFFLINE"),
+                !isTrue(environment, "HF_HUB_DISABLE_SYMLINKS"));
+    }
+
+    /** The folder of downloaded models: HF_HUB_CACHE, else hub in HF_HOME, else ~/.cache/huggingface/hub. */
+    public static Path cache(Map<String, String> environment) {
+        return value(environment, "HF_HUB_CACHE")
+                .or(() -> value(environment, "HUGGINGFACE_HUB_CACHE"))
+                .map(p -> path(p, environment))
+                .orElseGet(() -> home(environment).resolve("hub"));
+    }
+
+    private static Path home(Map<String, String> environment) {
+        return value(environment, "HF_HOME")
+                .map(p -> path(p, environment))
+                .orElseGet(() -> value(environment, "XDG_CACHE_HOME")
+                        .map(p -> path(p, environment))
+                        .orElseGet(() -> userHome(environment).resolve(".cache"))
+                        .resolve("huggingface"));
+    }
+
+    private static Path userHome(Map<String, String> environment) {
+        return Path.of(value(environment, "HOME").orElseGet(() -> System.getProperty("user.home")));
+    }
+
+    private static Optional<HubToken> token(Map<String, String> environment, Path tokenFile) {
+        if (tokenFile != null) {
+            return Optional.of(HubToken.read(tokenFile)
+                    .orElseThrow(() -> new TillerException(tokenFile + ": expected an access token, found none")));
+        }
+        if (isTrue(environment, "HF_HUB_DISABLE_IMPLICIT_TOKEN")) {
+            return Optional.empty();
+        }
+        for (String name : new String[] {"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"}) {
+            Optional<HubToken> token = value(environment, name).flatMap(text -> HubToken.of(text, name));
+            if (token.isPresent()) {
+                return token;
+            }
+        }
+        Path file = value(environment, "HF_TOKEN_PATH")
+                .map(p -> path(p, environment))
+                .orElseGet(() -> home(environment).resolve("token"));
+        return Files.isRegularFile(file) ? HubToken.read(file) : Optional.empty();
+    }
+
+    /** A path as the Python tools read it: ~ and variables are replaced. */
+    private static Path path(String text, Map<String, String> environment) {
+        Matcher variable = VARIABLE.matcher(text);
+        String expanded = variable.replaceAll(m -> {
+            String name = m.group(1).replaceAll("[{}]", "");
+            return Matcher.quoteReplacement(environment.getOrDefault(name, m.group()));
+        });
+        if (expanded.equals("~") || expanded.startsWith("~/")) {
+            return userHome(environment).resolve(expanded.substring(Math.min(2, expanded.length())));
+        }
+        return Path.of(expanded);
+    }
+
+    private static URI endpoint(String text) {
+        URI uri = null;
+        try {
+            uri = URI.create(text.replaceAll("/+$", ""));
+        } catch (IllegalArgumentException e) {
+            // said below
+        }
+        boolean good = uri != null && isWeb(uri) && uri.getQuery() == null && uri.getFragment() == null;
+        if (!good) {
+            // Not quoted if it may hold a password.
+            String shown = text.contains("@") ? "one with an @" : Messages.quote(text);
+            throw new TillerException("HF_ENDPOINT: expected an address like " + PUBLIC_HUB + ", found " + shown);
+        }
+        return uri;
+    }
+
+    /** True for http and https addresses of a host, without a user name. */
+    static boolean isWeb(URI uri) {
+        String scheme = uri.getScheme() == null ? "" : uri.getScheme().toLowerCase(Locale.ROOT);
+        return (scheme.equals("http") || scheme.equals("https"))
+                && uri.getHost() != null
+                && uri.getRawUserInfo() == null;
+    }
+
+    static boolean isHttps(URI uri) {
+        return "https".equalsIgnoreCase(uri.getScheme());
+    }
+
+    /** Secrets travel encrypted, or not at all beyond this machine. */
+    static boolean maySendTokens(URI uri) {
+        return isHttps(uri) || isLoopback(uri.getHost());
+    }
+
+    /** By its written form alone: what a name server answers is nothing to trust. */
+    static boolean isLoopback(String host) {
+        if (host.equalsIgnoreCase("localhost")) {
+            return true;
+        }
+        try {
+            return InetAddress.ofLiteral(host.replaceAll("[\\[\\]]", "")).isLoopbackAddress();
+        } catch (IllegalArgumentException e) {
+            return false; // a name
+        }
+    }
+
+    private static Optional<String> value(Map<String, String> environment, String name) {
+        return Optional.ofNullable(environment.get(name)).filter(v -> !v.isBlank());
+    }
+
+    private static boolean isTrue(Map<String, String> environment, String name) {
+        return TRUE.contains(environment.getOrDefault(name, "").toUpperCase(Locale.ROOT));
+    }
+}

@@ -1,0 +1,74 @@
+package dev.tiller.loader.hub;
+
+import dev.tiller.loader.Messages;
+import dev.tiller.loader.TillerException;
+import java.io.IOException;
+import java.net.ConnectException;
+import java.net.UnknownHostException;
+import java.net.http.HttpConnectTimeoutException;
+import java.net.http.HttpTimeoutException;
+import java.nio.channels.UnresolvedAddressException;
+import java.time.Duration;
+
+/** Counts what went wrong with one request or file; waits longer each time, and in the end gives up. */
+final class Patience {
+    private static final Duration LONGEST_OWN_WAIT = Duration.ofSeconds(30);
+
+    private final HubLimits limits;
+    private final String what;
+    private int failures;
+
+    /** @param what the request or file, for messages */
+    Patience(HubLimits limits, String what) {
+        this.limits = limits;
+        this.what = what;
+    }
+
+    /** Something was gained since the last failure. */
+    void gained() {
+        failures = 0;
+    }
+
+    /** Waits before the next try, or throws what to tell the user. */
+    void failed(IOException e) throws InterruptedException {
+        failures++;
+        Duration asked = e instanceof Trouble trouble ? trouble.asked() : null;
+        if (asked != null && asked.compareTo(limits.longestWait()) > 0) {
+            throw new TillerException(what + ": " + reason(e) + "; it asks to wait " + asked.toSeconds()
+                    + " s, expected at most " + limits.longestWait().toSeconds());
+        }
+        if (failures >= limits.attempts() || isHopeless(e)) {
+            throw new TillerException(
+                    what + ": " + reason(e) + (failures > 1 ? " (after " + failures + " tries)" : ""), e);
+        }
+        Duration own = Duration.ofSeconds(1L << Math.min(failures - 1, 10));
+        Duration wait = own.compareTo(LONGEST_OWN_WAIT) < 0 ? own : LONGEST_OWN_WAIT;
+        limits.pause().sleep(asked != null && asked.compareTo(wait) > 0 ? asked : wait);
+    }
+
+    /** A certificate does not become valid by asking again. */
+    private static boolean isHopeless(IOException e) {
+        return e instanceof javax.net.ssl.SSLHandshakeException
+                || e instanceof javax.net.ssl.SSLPeerUnverifiedException;
+    }
+
+    /** One line that says what happened. */
+    static String reason(IOException e) {
+        for (Throwable t = e; t != null; t = t.getCause()) {
+            if (t instanceof UnresolvedAddressException || t instanceof UnknownHostException) {
+                return "its host is not known by any name server";
+            }
+        }
+        if (e instanceof HttpConnectTimeoutException) {
+            return "no connection within the time";
+        }
+        if (e instanceof HttpTimeoutException) {
+            return "no answer within the time";
+        }
+        if (e instanceof ConnectException) {
+            return "cannot connect" + (e.getMessage() == null ? "" : " (" + Messages.oneLine(e.getMessage()) + ")");
+        }
+        String message = e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
+        return Messages.oneLine(message.length() <= 300 ? message : message.substring(0, 300) + "...");
+    }
+}
