@@ -2,7 +2,7 @@
 # Tiller beside other engines, and all other measurements of the results page; writes bench/results/.
 #
 #   bench/compare-peers.sh MODEL...                all of it, for each model
-#   bench/compare-peers.sh --part PART MODEL...    PART: peers, startup, steering, site, rollouts, kernels or page
+#   bench/compare-peers.sh --part PART MODEL...    PART: peers, startup, steering, quality, site, rollouts, kernels or page
 #
 # Environment: LLAMA_CPP      folder of llama-bench and its companions (default: the PATH)
 #              LLAMA_VERSION  what to call that llama.cpp, if its build does not know
@@ -11,6 +11,7 @@
 #              ROUNDS         rounds with peers (default: 7)
 #              KERNELS        options of "tiller bench kernels" (default: --quick)
 #              WEIGHTS        formats (default: bf16,q8,q4)
+#              TEXT           a text for the quality of formats (default: ../shared/data/wikitext-2/test.txt, if it is there)
 # A missing peer is a note in the result. Take it on a quiet machine: all engines use every processor.
 set -u -o pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
@@ -26,11 +27,11 @@ if [ "${1:-}" = --part ]; then
     shift 2 || fail "--part: which one?"
 fi
 case $part in
-    all | peers | startup | steering | site | rollouts | kernels | page) ;;
-    *) fail "--part $part: expected peers, startup, steering, site, rollouts, kernels or page" ;;
+    all | peers | startup | steering | quality | site | rollouts | kernels | page) ;;
+    *) fail "--part $part: expected peers, startup, steering, quality, site, rollouts, kernels or page" ;;
 esac
 case $part in
-    all | peers | startup | steering) [ $# -ge 1 ] || fail "which model? usage: bench/compare-peers.sh MODEL..." ;;
+    all | peers | startup | steering | quality) [ $# -ge 1 ] || fail "which model? usage: bench/compare-peers.sh MODEL..." ;;
 esac
 for model in "$@"; do
     [ -e "$model" ] || fail "$model: no such file or directory"
@@ -82,6 +83,12 @@ for model in "$@"; do
             echo "compare-peers: no torch and transformers in ${PYTHON:-python3}: steering without a peer" >&2
         fi
         keep "steering-$name" "${options[@]}"
+    fi
+    text=${TEXT:-../shared/data/wikitext-2/test.txt}
+    if wanted quality && [ -r "$text" ]; then
+        keep "quality-$name" quality --model "$model" --text "$text" --windows 0..15
+    elif wanted quality; then
+        echo "compare-peers: no text $text: the quality of formats was not measured" >&2
     fi
 done
 if wanted site; then

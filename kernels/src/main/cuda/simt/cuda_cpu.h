@@ -1,5 +1,5 @@
 // Tiny SIMT emulation: one fiber per CUDA thread of a block, so __syncthreads and warp shuffles behave as on a GPU.
-// Fibers are entered once with makecontext and switched with _setjmp/_longjmp (no sigprocmask call a switch).
+// A fiber is a stack and what a call preserves (fiber.h). One thread of the process at a time may launch kernels.
 // With SIMT_SEED set, the order of ready threads is shuffled and random warps are starved for up to 64 rounds, so that
 // warps drift apart as far as the barriers let them: a missing barrier then shows as a wrong result. Dynamic shared memory
 // is NaN before a block starts. Blocks run one after the other.
@@ -7,7 +7,6 @@
 #define TILLER_SIMT_CUDA_CPU_H
 #include <algorithm>
 #include <cmath>
-#include <csetjmp>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -15,20 +14,18 @@
 #include <functional>
 #include <memory>
 #include <tuple>
-#include <ucontext.h>
 #include <utility>
 #include <vector>
-#ifdef __SANITIZE_ADDRESS__
-#include <dlfcn.h>
-#endif
+#include "fiber.h"
 
 #define __global__
 #define __device__
 #define __host__
-#define __forceinline__ inline __attribute__((always_inline))
+// Forcing a kernel's helpers into each of its copies would make compiling several times slower and running no faster.
+#define __forceinline__ inline
 #define __launch_bounds__(...)
 #define __restrict__ __restrict
-#define __shared__ static thread_local
+#define __shared__ static
 #define __constant__ static
 #define __align__(n) __attribute__((aligned(n)))
 #define DYN_SHARED(T, name) T* name = reinterpret_cast<T*>(simt::dyn())
@@ -58,8 +55,7 @@ struct Warp {
 };
 
 struct Fiber {
-    ucontext_t uc;
-    jmp_buf jb;
+    Context context;
     bool started;
     State st;
     dim3 tid;
@@ -70,15 +66,15 @@ struct Fiber {
 };
 
 constexpr size_t STACK = 64 << 10;
-inline thread_local Fiber* cur;
-inline thread_local jmp_buf sched_jb;
-inline thread_local dim3 bid, bdim, gdim;
-inline thread_local std::vector<Fiber> fibers;
-inline thread_local std::vector<Warp> warps;
-inline thread_local std::vector<uint4> smem;
-inline thread_local std::function<void()>* body;
-inline thread_local uint64_t rng;
-inline thread_local const char* kname = "?";
+inline Fiber* cur;
+inline Context scheduler;
+inline dim3 bid, bdim, gdim;
+inline std::vector<Fiber> fibers;
+inline std::vector<Warp> warps;
+inline std::vector<uint4> smem;
+inline std::function<void()>* body;
+inline uint64_t rng;
+inline const char* kname = "?";
 
 inline void* dyn() { return smem.data(); }
 
@@ -88,25 +84,13 @@ inline void* dyn() { return smem.data(); }
     abort();
 }
 
-// AddressSanitizer's own _longjmp looks for the bounds of the stack at each call, which it cannot know here and which makes
-// runs ten times slower. No frame with variables is left behind by these jumps, so that of the C library will do.
-#ifdef __SANITIZE_ADDRESS__
-#define SIMT_SWITCH __attribute__((no_sanitize("address")))
-inline void (*const jump)(jmp_buf, int) = reinterpret_cast<void (*)(jmp_buf, int)>(dlsym(RTLD_NEXT, "_longjmp"));
-#else
-#define SIMT_SWITCH
-inline void jump(jmp_buf to, int value) { _longjmp(to, value); }
-#endif
+inline void yield() { swap(cur->context, scheduler); }
 
-SIMT_SWITCH inline void yield() {
-    if (!_setjmp(cur->jb)) jump(sched_jb, 1);
-}
-
-SIMT_SWITCH inline void entry() {
+inline void entry() {
     (*body)();
     cur->st = DONE;
     cur->warp->alive--;
-    jump(sched_jb, 1);
+    yield();
 }
 
 inline void block_barrier() {
@@ -165,17 +149,13 @@ inline uint64_t random() {
 }
 
 // Runs a fiber until it waits or ends.
-SIMT_SWITCH inline void resume(Fiber& f) {
+inline void resume(Fiber& f) {
     cur = &f;
-    if (_setjmp(sched_jb)) return;
-    if (f.started) jump(f.jb, 1);
-    f.started = true;
-    getcontext(&f.uc);
-    f.uc.uc_stack.ss_sp = f.stack;
-    f.uc.uc_stack.ss_size = STACK;
-    f.uc.uc_link = nullptr;
-    makecontext(&f.uc, entry, 0);
-    setcontext(&f.uc);
+    if (!f.started) {
+        f.started = true;
+        prepare(f.context, f.stack, STACK, entry);
+    }
+    swap(scheduler, f.context);
 }
 
 // Releases the warp of f as soon as all its live lanes have arrived.
@@ -211,14 +191,14 @@ inline void shuffle(std::vector<unsigned>& order) {
 }
 
 inline void run_block(bool seeded) {
-    for (Warp& w : warps) memset(&w, 0, sizeof w);
+    for (Warp& w : warps) w.present[0] = w.present[1] = w.alive = w.arrived = w.lag = 0;
     for (Fiber& f : fibers) {
         f.started = false;
         f.st = READY;
         f.parity = 0;
         f.warp->alive++;
     }
-    static thread_local std::vector<unsigned> order;
+    static std::vector<unsigned> order;
     order.resize(fibers.size());
     for (size_t i = 0; i < order.size(); i++) order[i] = i;
     for (;;) {
@@ -247,7 +227,7 @@ inline void launch(dim3 g, dim3 b, size_t shared, std::function<void()> fn, cons
         fprintf(stderr, "simt: block of %zu threads or %zu bytes of shared memory refused for kernel %s\n", n, shared, name);
         abort();
     }
-    static thread_local std::vector<std::unique_ptr<char[]>> stacks;
+    static std::vector<std::unique_ptr<char[]>> stacks;
     while (stacks.size() < n) stacks.emplace_back(new char[STACK]);
     kname = name;
     bdim = b;

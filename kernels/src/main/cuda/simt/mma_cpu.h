@@ -5,7 +5,7 @@
 #include "cuda_cpu.h"
 
 namespace simt {
-inline thread_local const void* published[32][32];  // [warp][lane]
+inline const void* published[32][32];  // [warp][lane]
 
 // fn(pointers of the 32 lanes) while all of them stand still
 template <class Fn>
@@ -32,7 +32,7 @@ struct Copies {
         }
     }
 };
-inline thread_local Copies copies[1024];  // [thread of the block]; a kernel waits for all it started
+inline Copies copies[1024];  // [thread of the block]; a kernel waits for all it started
 }  // namespace simt
 
 typedef char* SharedAddress;

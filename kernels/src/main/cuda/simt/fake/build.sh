@@ -14,6 +14,7 @@ cxx=${CXX:-g++}
 # More optimization makes compiling slower and the emulation, which mostly changes stacks, no faster.
 # FORTIFY takes the emulation's long jumps for an attack; unique symbols would be shared between libraries.
 flags=(-std=c++17 -O1 -w -fPIC -fvisibility=hidden -fno-gnu-unique -U_FORTIFY_SOURCE -I"$sources" -I"$here")
+grep -qsw f16c /proc/cpuinfo && flags+=(-mf16c) # without it each number of 16 bits is a call
 
 fail() {
     echo "build.sh: $*" >&2

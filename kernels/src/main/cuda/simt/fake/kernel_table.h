@@ -79,9 +79,6 @@ int guarded(const char* name, Body body) {
 [[noreturn]] inline void simt_guard_abort() { simt_guard::fail(); }
 #include "../cuda_cpu.h"
 #undef abort
-// Forcing a kernel's helpers into each of its copies makes compiling several times slower and running no faster.
-#undef __forceinline__
-#define __forceinline__ inline
 
 namespace simt_table {
 template <class T>

@@ -21,6 +21,7 @@ public final class BenchCommands implements CommandProvider {
         bench.addSubcommand(new SteeringCommand(console));
         bench.addSubcommand(new SiteCommand(console));
         bench.addSubcommand(new RolloutsCommand(console));
+        bench.addSubcommand(new QualityCommand(console));
         bench.addSubcommand(new PageCommand(console));
         return List.of(bench, LabCommand.of(console));
     }

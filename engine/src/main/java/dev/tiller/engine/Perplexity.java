@@ -28,8 +28,9 @@ public final class Perplexity {
      * @param windows how many windows were run
      * @param tokens tokens scored
      * @param logLikelihood sum of the natural logarithms of their probabilities
+     * @param windowSums for each window the sum of the negative logarithms of the tokens that are scored in it
      */
-    public record Result(int windows, long tokens, double logLikelihood) {
+    public record Result(int windows, long tokens, double logLikelihood, List<Double> windowSums) {
         /** exp of the mean negative log-likelihood. */
         public double perplexity() {
             return Math.exp(-logLikelihood / tokens);
@@ -43,8 +44,8 @@ public final class Perplexity {
      */
     private record Window(int begin, int scored, int end) {}
 
-    /** Rows of a step whose logits are asked for: row i foretells token {@code next + i}, scored from {@code scored} on. */
-    private record Piece(int next, int rows, int scored) {}
+    /** Rows of a step whose logits are asked for: row i foretells token {@code next + i} of a window, scored from {@code scored} on. */
+    private record Piece(int next, int rows, int scored, int window) {}
 
     /** Of a model, in windows of so many tokens, each beginning {@code stride} tokens after the one before. */
     public Perplexity(Model model, int window, int stride) {
@@ -104,7 +105,7 @@ public final class Perplexity {
         try (Run run = new Run(tokens, progress)) {
             windows.forEach(run::add);
             run.flush();
-            return new Result(windows.size(), run.scored, run.logLikelihood);
+            return new Result(windows.size(), run.scored, run.logLikelihood, List.copyOf(run.sums));
         }
     }
 
@@ -120,6 +121,7 @@ public final class Perplexity {
         private final List<Piece> pieces = new ArrayList<>();
         private final List<Sequence> over = new ArrayList<>();
         private Sequence current;
+        private final List<Double> sums = new ArrayList<>();
         private long scored;
         private double logLikelihood;
 
@@ -131,6 +133,7 @@ public final class Perplexity {
         void add(Window w) {
             current = model.newSequence(plan, 1);
             current.expect(w.end - w.begin);
+            sums.add(0.0);
             int last = w.end - 1;
             for (int at = w.begin; at < last; ) {
                 int rows = Math.min(room - step.size(), last - at);
@@ -138,7 +141,7 @@ public final class Perplexity {
                     boolean wanted = at + rows >= w.scored;
                     step.add(current, tokens, at, at + rows, wanted ? Step.Logits.ALL : Step.Logits.NONE);
                     if (wanted) {
-                        pieces.add(new Piece(at + 1, rows, w.scored));
+                        pieces.add(new Piece(at + 1, rows, w.scored, sums.size() - 1));
                     }
                     at += rows;
                 }
@@ -179,9 +182,12 @@ public final class Perplexity {
                         .parallel()
                         .mapToDouble(i -> logProbability(first + i, tokens[p.next + skip + i]))
                         .toArray();
+                double sum = 0;
                 for (double one : found) {
                     logLikelihood += one;
+                    sum -= one;
                 }
+                sums.set(p.window, sums.get(p.window) + sum);
                 scored += found.length;
                 row += p.rows;
             }

@@ -179,11 +179,13 @@ class PerplexityTest {
         near("letters q4", full, loss(dir, WeightFormat.Q4, texts), 0.05);
     }
 
-    /** WikiText-2 with the real model; the log-likelihood in float32 is torch's with transformers. */
+    /** WikiText-2 with the real model; the log-likelihoods in float32 are torch's with transformers, window by window. */
     @Test
     void quantisedSmolLmForetellsWikiTextAlmostAsWell() throws IOException {
         Path model = SharedFiles.require("models/smollm2-135m-instruct/SmolLM2-135M-Instruct.Q4_1.gguf");
         Path text = SharedFiles.require("data/wikitext-2/test.txt");
+        JsonObject golden =
+                Json.readObject(model.resolveSibling("goldens.json")).getAsJsonObject("perplexity");
         int[] tokens;
         double[] sums = new double[3];
         WeightFormat[] formats = {WeightFormat.F32, WeightFormat.Q8, WeightFormat.Q4};
@@ -195,6 +197,15 @@ class PerplexityTest {
                 assertEquals(List.of("f32", "q8", "q4+q8").get(i), m.weightFormats());
                 assertTrue(i != 2 || m.weightBytes() < 120_000_000, m.weightBytes() + " bytes of weights");
                 sums[i] = -r.logLikelihood() / r.tokens();
+                for (int w = 0; i == 0 && w < 4; w++) {
+                    assertEquals(
+                            golden.getAsJsonArray("nll_sum").get(w).getAsDouble(),
+                            r.windowSums().get(w),
+                            2e-2);
+                }
+                if (i == 0) {
+                    assertEquals(golden.get("perplexity").getAsDouble(), r.perplexity(), 1e-4);
+                }
             }
         }
         assertEquals(6619.410324281541 / 2044, sums[0], 1e-5);

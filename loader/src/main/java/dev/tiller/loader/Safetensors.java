@@ -30,7 +30,8 @@ public final class Safetensors implements AutoCloseable {
     private final Map<String, TensorView> tensors;
     private final Map<String, String> metadata;
 
-    private Safetensors(Arena arena, Path file, MemorySegment bytes) {
+    /** Of bytes that are in memory already; {@code file} names them in errors. Closing it closes the arena. */
+    Safetensors(Arena arena, Path file, MemorySegment bytes) {
         this.arena = arena;
         this.file = file;
         String source = file.toString();

@@ -6,171 +6,203 @@ import static org.junit.jupiter.api.Assertions.fail;
 
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
-import com.google.gson.JsonParser;
 import java.io.IOException;
-import java.math.BigInteger;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
+import java.io.InputStream;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.Comparator;
-import java.util.List;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
 import java.util.Map;
-import java.util.Random;
+import java.util.TreeMap;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Damaged files: each is either refused with an error of one line or is consistent by a second, independent check. */
+/**
+ * Damaged files: the reader's verdict on each is that of {@link SafetensorsRules}, an error is one line that names the file,
+ * and what is read is what the rules say. The profile nightly tries more than a million.
+ */
 class SafetensorsMutationTest {
-    private static final int FILES_PER_SEED = 1500;
-
-    private static final String HEADER = "{\"__metadata__\":{\"format\":\"pt\",\"k\":\"\\u00e9\\ud83d\\ude00\"},"
-            + "\"a\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]},"
-            + "\"b\":{\"dtype\":\"BF16\",\"shape\":[4],\"data_offsets\":[24,32],\"x\":[1,{\"y\":null}]},"
-            + "\"empty\":{\"dtype\":\"F16\",\"shape\":[0,9],\"data_offsets\":[32,32]},"
-            + "\"c\":{\"dtype\":\"I64\",\"shape\":[],\"data_offsets\":[32,40]},"
-            + "\"d\":{\"dtype\":\"F4\",\"shape\":[2,1],\"data_offsets\":[40,41]}}   ";
-
-    /** Pieces that matter in a header, to make damage that is nearly right. */
-    private static final String[] PIECES = {
-        "0",
-        "1",
-        "-1",
-        "9",
-        "00",
-        "e1",
-        ".0",
-        "99999999999999999999",
-        "4294967296",
-        "9223372036854775807",
-        "\"",
-        "\\",
-        "\\u0000",
-        "\\ud800",
-        "{",
-        "}",
-        "[",
-        "]",
-        "[[[[",
-        ",",
-        ":",
-        " ",
-        "\n",
-        "\u0000",
-        "null",
-        "true",
-        "NaN",
-        "\"a\"",
-        "\"a\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]},",
-        "\"dtype\":\"U8\",",
-        "\"shape\":[1],",
-        "\"F64\"",
-        "\"U8\"",
-        "é",
-        "//",
-        "/**/",
-        "#",
-        "'",
-        ";",
-        "="
-    };
+    private static final int FILES_PER_SEED = 2000;
+    private static final int NIGHTLY_SEEDS = 10;
+    private static final int NIGHTLY_FILES = 120_000;
+    private static final String VERDICTS = "/safetensors/verdicts.json";
 
     @TempDir
     Path directory;
 
-    private static byte[] file(byte[] header, int data) {
-        ByteBuffer out = ByteBuffer.allocate(8 + header.length + data).order(ByteOrder.LITTLE_ENDIAN);
-        return out.putLong(header.length).put(header).array();
-    }
+    /** Verdicts of one seed: how many files by reason; sound ones under {@code accepted}. */
+    private static final class Tally {
+        private final Map<String, Integer> reasons = new TreeMap<>();
 
-    static byte[] mutate(Random random) {
-        byte[] header = HEADER.getBytes(StandardCharsets.UTF_8);
-        int edits = 1 + random.nextInt(3);
-        for (int i = 0; i < edits; i++) {
-            header = edit(header, random);
+        void add(String reason) {
+            reasons.merge(reason, 1, Integer::sum);
         }
-        byte[] file = file(header, random.nextInt(8) == 0 ? random.nextInt(60) : 41);
-        return switch (random.nextInt(12)) {
-            case 0 -> Arrays.copyOf(file, random.nextInt(file.length + 1));
-            case 1 -> {
-                file[random.nextInt(8)] ^= (byte) (1 << random.nextInt(8));
-                yield file;
-            }
-            default -> file;
-        };
+
+        int accepted() {
+            return reasons.getOrDefault("accepted", 0);
+        }
     }
 
-    private static byte[] edit(byte[] bytes, Random random) {
-        int at = random.nextInt(bytes.length);
-        int end = Math.min(bytes.length, at + random.nextInt(4));
-        byte[] piece = switch (random.nextInt(4)) {
-            case 0 -> new byte[] {(byte) random.nextInt(256)};
-            case 1 -> new byte[0];
-            case 2 -> Arrays.copyOfRange(bytes, at, Math.min(bytes.length, at + random.nextInt(80)));
-            default -> PIECES[random.nextInt(PIECES.length)].getBytes(StandardCharsets.UTF_8);
-        };
-        ByteBuffer out = ByteBuffer.allocate(at + piece.length + bytes.length - end);
-        return out.put(bytes, 0, at)
-                .put(piece)
-                .put(bytes, end, bytes.length - end)
-                .array();
+    /** How a file reaches the reader. */
+    private interface Reader {
+        Safetensors read(byte[] bytes, Path path) throws IOException;
+    }
+
+    private static Safetensors fromMemory(byte[] bytes, Path path) {
+        return new Safetensors(Arena.ofConfined(), path, MemorySegment.ofArray(bytes));
+    }
+
+    private static Safetensors fromFile(byte[] bytes, Path path) throws IOException {
+        Files.write(path, bytes);
+        return Safetensors.open(path);
     }
 
     @ParameterizedTest
     @ValueSource(longs = {1, 2, 3, 4})
-    void damagedHeaders(long seed) throws IOException {
-        int accepted = 0;
+    void damagedFiles(long seed) throws IOException {
+        Tally tally = new Tally();
         Path path = directory.resolve("m.safetensors");
         for (int i = 0; i < FILES_PER_SEED; i++) {
-            byte[] bytes = mutate(new Random(seed * 1_000_003 + i));
-            String which = "seed " + seed + " file " + i;
-            Files.write(path, bytes);
-            try (Safetensors read = Safetensors.open(path)) {
-                accepted++;
-                checkConsistent(bytes, read, which);
-            } catch (TillerException e) {
-                assertTrue(e.getMessage().startsWith(path.toString()), which + ": " + e.getMessage());
-                assertTrue(e.getMessage().indexOf('\n') < 0, which + ": " + e.getMessage());
-            } catch (RuntimeException | StackOverflowError | OutOfMemoryError e) {
-                fail(which, e);
-            }
+            check(
+                    seed,
+                    i,
+                    path,
+                    i < FILES_PER_SEED / 4 ? SafetensorsMutationTest::fromFile : SafetensorsMutationTest::fromMemory,
+                    tally);
         }
         // Some damage is harmless (a name, a space): if none or all were accepted, the test would test nothing.
-        assertTrue(accepted > 20 && accepted < FILES_PER_SEED / 2, "seed " + seed + ": accepted " + accepted);
+        assertTrue(
+                tally.accepted() > FILES_PER_SEED / 20 && tally.accepted() < FILES_PER_SEED / 2,
+                tally.reasons.toString());
+        assertTrue(tally.reasons.size() > 15, tally.reasons.toString());
     }
 
-    /** Reads the header again by other means and adds up the sizes in unbounded arithmetic. */
-    private static void checkConsistent(byte[] bytes, Safetensors read, String which) {
-        int length = (int) ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).getLong();
-        JsonObject header = JsonParser.parseString(new String(bytes, 8, length, StandardCharsets.UTF_8))
-                .getAsJsonObject();
-        header.remove("__metadata__");
-        assertEquals(header.keySet(), read.tensors().keySet(), which);
-        List<long[]> ranges = new ArrayList<>();
-        for (Map.Entry<String, JsonElement> entry : header.entrySet()) {
-            JsonObject tensor = entry.getValue().getAsJsonObject();
-            TensorView view = read.tensor(entry.getKey());
-            BigInteger bits = BigInteger.valueOf(
-                    DType.parse(tensor.get("dtype").getAsString()).bits());
-            for (JsonElement dimension : tensor.getAsJsonArray("shape")) {
-                bits = bits.multiply(dimension.getAsBigInteger());
+    /** What came out is kept in loader/src/test/resources/safetensors/fuzz-result.txt. */
+    @Test
+    @EnabledIfSystemProperty(named = "tiller.nightly", matches = "true")
+    void aMillionDamagedFiles() throws IOException {
+        StringBuilder report = new StringBuilder();
+        TreeMap<String, Integer> all = new TreeMap<>();
+        for (long seed = 101; seed <= 100 + NIGHTLY_SEEDS; seed++) {
+            Tally tally = new Tally();
+            long began = System.nanoTime();
+            for (int i = 0; i < NIGHTLY_FILES; i++) {
+                check(seed, i, Path.of("m.safetensors"), SafetensorsMutationTest::fromMemory, tally);
             }
-            long begin = tensor.getAsJsonArray("data_offsets").get(0).getAsLong();
-            long end = tensor.getAsJsonArray("data_offsets").get(1).getAsLong();
-            assertEquals(BigInteger.valueOf(8 * (end - begin)), bits, which);
-            assertEquals(end - begin, view.data().byteSize(), which);
-            ranges.add(new long[] {begin, end});
+            report.append("seed %d: %d files, %d accepted, %d refused, %.1f s%n"
+                    .formatted(
+                            seed,
+                            NIGHTLY_FILES,
+                            tally.accepted(),
+                            NIGHTLY_FILES - tally.accepted(),
+                            (System.nanoTime() - began) / 1e9));
+            tally.reasons.forEach((reason, n) -> all.merge(reason, n, Integer::sum));
         }
-        ranges.sort(Comparator.<long[]>comparingLong(r -> r[0]).thenComparingLong(r -> r[1]));
-        long at = 0;
-        for (long[] range : ranges) {
-            assertEquals(at, range[0], which);
-            at = range[1];
+        all.forEach((reason, n) -> report.append("%9d  %s%n".formatted(n, reason)));
+        Files.writeString(Path.of("target", "safetensors-fuzz.txt"), report);
+        System.out.print(report);
+    }
+
+    private static void check(long seed, int i, Path path, Reader reader, Tally tally) throws IOException {
+        byte[] bytes = SafetensorsMutations.file(seed, i);
+        String which = "seed " + seed + " file " + i;
+        Map<String, SafetensorsRules.Entry> rules = SafetensorsRules.read(bytes);
+        try (Safetensors read = reader.read(bytes, path)) {
+            if (rules == null) {
+                fail(which + ": accepted, but it breaks a rule");
+            }
+            compare(rules, read, which);
+            tally.add("accepted");
+        } catch (TillerException e) {
+            String message = e.getMessage();
+            assertTrue(message.startsWith(path.toString()), which + ": " + message);
+            assertTrue(message.indexOf('\n') < 0 && message.length() < 1000, which + ": " + message);
+            if (rules != null) {
+                fail(which + ": refused, but it breaks no rule: " + message);
+            }
+            tally.add(reason(message.substring(path.toString().length())));
+        } catch (RuntimeException | StackOverflowError | OutOfMemoryError e) {
+            fail(which, e);
         }
-        assertEquals(bytes.length - 8 - length, at, which);
+    }
+
+    private static void compare(Map<String, SafetensorsRules.Entry> rules, Safetensors read, String which) {
+        assertEquals(rules.keySet(), read.tensors().keySet(), which);
+        rules.forEach((name, rule) -> {
+            TensorView view = read.tensor(name);
+            assertEquals(rule.dtype(), view.dtype().name(), which);
+            long[] shape = view.shape();
+            assertEquals(rule.shape().size(), shape.length, which);
+            for (int k = 0; k < shape.length; k++) {
+                assertEquals(rule.shape().get(k), shape[k], which);
+            }
+            assertEquals(rule.end() - rule.begin(), view.data().byteSize(), which);
+        });
+    }
+
+    /** The message without what varies: names, numbers, places. */
+    private static String reason(String message) {
+        String text = message.replaceFirst("^: (header: )?", "")
+                .replaceAll("unknown dtype .*", "unknown dtype")
+                .replaceAll("\"[^\"]*\"?", "..")
+                .replaceAll(" at line.*", "")
+                .replaceAll("\\[[^\\]]*\\]", "[]")
+                .replaceAll("\\b(BOOL|C64|BF16|[FIU]\\d+(_E\\dM\\d(FNUZ)?)?)\\[", "TYPE[")
+                .replaceAll("([^-0-9^])[0-9]+", "$1#")
+                .replaceAll("found (an object|an array|a string|a number|a boolean|null|the end of it)", "found ..");
+        return text.length() <= 100 ? text : text.substring(0, 100);
+    }
+
+    /**
+     * Nothing that the Python library refuses is accepted. Its verdicts on files of our making are kept, made by
+     * verdicts.py beside them; the hash says whether they are verdicts on these files.
+     */
+    @Test
+    void theLibraryIsNeverStricter() throws IOException, NoSuchAlgorithmException {
+        JsonObject kept;
+        try (InputStream in = getClass().getResourceAsStream(VERDICTS)) {
+            kept = Json.parseObject(new String(in.readAllBytes(), StandardCharsets.UTF_8), VERDICTS);
+        }
+        int stricter = 0;
+        int accepted = 0;
+        for (Map.Entry<String, JsonElement> e : kept.getAsJsonObject("seeds").entrySet()) {
+            long seed = Long.parseLong(e.getKey());
+            String verdicts = e.getValue().getAsJsonObject().get("accepted").getAsString();
+            byte[] files = SafetensorsMutations.packed(seed, verdicts.length());
+            String hash = HexFormat.of()
+                    .formatHex(MessageDigest.getInstance("SHA-256").digest(files));
+            assertEquals(e.getValue().getAsJsonObject().get("sha256").getAsString(), hash, "run verdicts.py again");
+            for (int i = 0; i < verdicts.length(); i++) {
+                boolean ours = accepts(SafetensorsMutations.file(seed, i));
+                boolean library = verdicts.charAt(i) == '1';
+                assertTrue(library || !ours, "seed " + seed + " file " + i + ": the library refuses it");
+                stricter += library && !ours ? 1 : 0;
+                accepted += ours ? 1 : 0;
+            }
+        }
+        // names that occur twice, tensors as arrays, more than 1000 dimensions, numbers between 2^63 and 2^64
+        assertTrue(
+                accepted > 1000 && stricter < accepted / 5,
+                accepted + " accepted, " + stricter + " by the library alone");
+    }
+
+    private static boolean accepts(byte[] bytes) {
+        try (Safetensors read = fromMemory(bytes, Path.of("m.safetensors"))) {
+            return read != null;
+        } catch (TillerException e) {
+            return false;
+        }
+    }
+
+    /** For verdicts.py: writes the files of a seed. Arguments: seed, number of files, where to. */
+    public static void main(String[] args) throws IOException {
+        Files.write(Path.of(args[2]), SafetensorsMutations.packed(Long.parseLong(args[0]), Integer.parseInt(args[1])));
     }
 }

@@ -22,7 +22,10 @@ final class Chart {
 
     private Chart() {}
 
-    static String svg(String title, String unit, List<Bar> bars) {
+    /**
+     * @param scale what the lengths are
+     */
+    static String svg(String title, String scale, List<Bar> bars) {
         double largest = bars.stream().mapToDouble(Bar::max).max().orElse(1);
         int height = TOP + bars.size() * STEP + 16;
         StringBuilder s = new StringBuilder();
@@ -37,7 +40,7 @@ final class Chart {
         line(s, "<title>%s</title>", escape(title));
         line(s, "<rect width=\"%d\" height=\"%d\" fill=\"#ffffff\"/>", WIDTH, height);
         line(s, "<text x=\"16\" y=\"26\" font-size=\"16\" fill=\"#1b1f24\">%s</text>", escape(title));
-        line(s, "<text x=\"16\" y=\"46\" fill=\"#57606a\">%s; median, whisker from min to max</text>", escape(unit));
+        line(s, "<text x=\"16\" y=\"46\" fill=\"#57606a\">%s</text>", escape(scale));
         for (int i = 0; i < bars.size(); i++) {
             bar(s, bars.get(i), TOP + i * STEP, (WIDTH - LEFT - RIGHT) / largest);
         }

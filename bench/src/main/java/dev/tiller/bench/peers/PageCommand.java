@@ -26,8 +26,9 @@ import picocli.CommandLine.Parameters;
         header = "Writes README.md and charts from the results in a folder.",
         description = {
             "Reads what the bench commands wrote with --json: peers-*.json, kernels*.json, startup*.json, steering*.json, site*.json,"
-                    + " rollouts*.json. What limits a row is said by people, in limits.md of the same folder: a line"
+                    + " rollouts*.json, quality*.json. What limits a row is said by people, in limits.md of the same folder: a line"
                     + " \"decode bf16: ...\" for each row of ours, \"MODEL decode bf16: ...\" where models differ."
+                    + " intro.md begins the page, quality.md the part on formats of weights."
         })
 public final class PageCommand implements Callable<Integer> {
     private static final String LIMITS = "limits.md";
@@ -44,12 +45,13 @@ public final class PageCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         Map<String, String> limits = limits();
-        StringBuilder page = new StringBuilder(
-                Files.isReadable(folder.resolve("intro.md"))
-                        ? Files.readString(folder.resolve("intro.md"))
-                        : "# Measured\n");
+        StringBuilder page = new StringBuilder(text("intro.md", "# Measured\n"));
         for (Path file : results("peers-")) {
             peers(page, file, limits);
+        }
+        page.append(results("quality-").isEmpty() ? "" : text("quality.md", ""));
+        for (Path file : results("quality-")) {
+            write(QualityPage.chartOf(file), QualityPage.append(page, file));
         }
         for (Path file : results("startup")) {
             startup(page, file);
@@ -69,6 +71,12 @@ public final class PageCommand implements Callable<Integer> {
         write("README.md", page.toString());
         console.note("wrote " + folder.resolve("README.md"));
         return 0;
+    }
+
+    /** A text of people in the folder. */
+    private String text(String name, String otherwise) throws IOException {
+        Path file = folder.resolve(name);
+        return Files.isReadable(file) ? Files.readString(file) : otherwise;
     }
 
     private List<Path> results(String beginning) throws IOException {
@@ -163,7 +171,7 @@ public final class PageCommand implements Callable<Integer> {
             }
         }
         String file = stem + "-" + row + ".svg";
-        write(file, Chart.svg(row + ", " + model, "tokens per second", bars));
+        write(file, Chart.svg(row + ", " + model, "tokens per second; median, whisker from min to max", bars));
         page.append("\n![").append(row).append("](").append(file).append(")\n");
     }
 

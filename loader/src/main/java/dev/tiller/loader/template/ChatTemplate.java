@@ -6,6 +6,7 @@ import java.time.LocalDateTime;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * A parsed chat template: the Jinja text that a model's tokenizer_config.json, chat_template.jinja or GGUF file brings
@@ -15,10 +16,12 @@ import java.util.Map;
 public final class ChatTemplate {
     private final String name;
     private final List<Stmt> body;
+    private final Optional<ThinkingMarkers> thinking;
 
-    private ChatTemplate(String name, List<Stmt> body) {
+    private ChatTemplate(String name, List<Stmt> body, Optional<ThinkingMarkers> thinking) {
         this.name = name;
         this.body = body;
+        this.thinking = thinking;
     }
 
     /**
@@ -28,7 +31,7 @@ public final class ChatTemplate {
      */
     public static ChatTemplate parse(String source, String name) {
         try {
-            return new ChatTemplate(name, Parser.parse(source));
+            return new ChatTemplate(name, Parser.parse(source), ThinkingMarkers.of(source));
         } catch (SyntaxFault fault) {
             throw new TemplateException(Kind.SYNTAX, name, fault.line(), fault.getMessage());
         } catch (Fault fault) {
@@ -106,6 +109,11 @@ public final class ChatTemplate {
         } catch (TillerException e) {
             throw new TillerException(name + ": variable '" + key + "': " + e.getMessage(), e);
         }
+    }
+
+    /** The markers of thoughts that the text of the template names; empty if there are none. */
+    public Optional<ThinkingMarkers> thinking() {
+        return thinking;
     }
 
     /** The name given to {@link #parse}. */

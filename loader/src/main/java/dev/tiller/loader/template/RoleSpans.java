@@ -13,19 +13,44 @@ import java.util.Map;
  * looks into the words and acts differently is noticed rather than believed.
  */
 public final class RoleSpans {
-    /** First of the private-use code points that serve as marks: two for each message. */
-    private static final int MARKS = 0xF0000;
+    /** The role of spans that hold thoughts of the assistant. */
+    public static final String THINKING = "thinking";
 
-    private static final int MOST_MESSAGES = 32_000;
-    private static final String ASSISTANT = "assistant";
+    /** More strings than this are not tried one by one. */
+    private static final int MOST_TRIES = 1000;
 
-    private final List<Message> messages;
+    /**
+     * How the text was rendered.
+     *
+     * @param messages {@link Message}s, maps or JSON objects
+     * @param tools null if there are none
+     * @param now what {@code strftime_now} showed
+     */
+    public record Rendering(
+            ChatTemplate template,
+            List<?> messages,
+            List<?> tools,
+            boolean addGenerationPrompt,
+            Map<String, ?> variables,
+            LocalDateTime now) {
+        /** The same with other messages. */
+        Rendering with(List<?> others, boolean generationPrompt) {
+            return new Rendering(template, others, tools, generationPrompt, variables, now);
+        }
+
+        RenderedChat chat() {
+            return template.render(messages, tools, addGenerationPrompt, variables, now);
+        }
+    }
+
+    private final Rendering rendering;
     private final String rendered;
-    private final List<RoleSpan> spans = new ArrayList<>();
+    private final MarkedMessages marked;
 
-    private RoleSpans(List<Message> messages, String rendered) {
-        this.messages = messages;
+    private RoleSpans(Rendering rendering, String rendered, MarkedMessages marked) {
+        this.rendering = rendering;
         this.rendered = rendered;
+        this.marked = marked;
     }
 
     /**
@@ -48,97 +73,79 @@ public final class RoleSpans {
             LocalDateTime now,
             String rendered,
             ThinkingMarkers thinking) {
-        RoleSpans found = new RoleSpans(messages, rendered);
-        List<Message> marked = found.marked(thinking);
+        Rendering rendering = new Rendering(template, messages, null, addGenerationPrompt, variables, now);
+        RoleSpans found = new RoleSpans(rendering, rendered, MarkedMessages.wordsOf(messages, thinking));
+        return found.together();
+    }
+
+    /**
+     * Words, thoughts and tool calls in the order of the text. Words (of strings or of text parts) have the role of their
+     * message. Thoughts, between the markers in an assistant's words or under {@code reasoning_content}, {@code reasoning} or
+     * {@code thinking}, have the role {@value #THINKING}. A tool call has the role of its message and one span, from its name
+     * or first text to its last. Thoughts and calls that the template prints in another form than they are given have none.
+     *
+     * @param rendering how the text was rendered
+     * @param rendered the text
+     * @param thinking markers of thoughts; may be null
+     * @throws TillerException if the template changes the words, so that their places are not known
+     */
+    public static List<RoleSpan> all(Rendering rendering, String rendered, ThinkingMarkers thinking) {
+        RoleSpans found = new RoleSpans(rendering, rendered, MarkedMessages.allOf(rendering.messages(), thinking));
+        try {
+            return found.together();
+        } catch (TillerException e) {
+            return found.oneByOne(e);
+        }
+    }
+
+    private List<RoleSpan> together() {
+        return sorted(spans(marked.all()));
+    }
+
+    /** Where a template minds the marks around some of the strings, it may yet take those around the others. */
+    private List<RoleSpan> oneByOne(TillerException reason) {
+        if (marked.count() > MOST_TRIES) {
+            throw reason;
+        }
+        List<RoleSpan> spans = new ArrayList<>();
+        for (int i = 0; i < marked.count(); i++) {
+            try {
+                spans.addAll(spans(marked.only(i)));
+            } catch (TillerException e) {
+                if (marked.isWords(i)) {
+                    throw e;
+                }
+            }
+        }
+        return sorted(spans);
+    }
+
+    private static List<RoleSpan> sorted(List<RoleSpan> spans) {
+        return spans.stream()
+                .sorted(Comparator.comparingInt((RoleSpan s) -> s.span().start())
+                        .thenComparingInt(s -> s.span().end()))
+                .toList();
+    }
+
+    private List<RoleSpan> spans(List<Object> messages) {
         String text;
         try {
-            text = template.render(marked, null, addGenerationPrompt, variables, now)
+            text = rendering
+                    .with(messages, rendering.addGenerationPrompt())
+                    .chat()
                     .text();
         } catch (TemplateException e) {
-            throw found.unknown(template, "it refuses the conversation with marks in it: " + e.getMessage());
+            throw unknown("it refuses the conversation with marks in it: " + e.getMessage());
         }
-        if (!found.read(text)) {
-            throw found.unknown(template, "it prints messages otherwise than they are given");
+        List<RoleSpan> spans = marked.read(text, rendered);
+        if (spans == null) {
+            throw unknown("it prints messages otherwise than they are given");
         }
-        found.spans.sort(Comparator.comparingInt((RoleSpan s) -> s.span().start())
-                .thenComparingInt(s -> s.span().end()));
-        return List.copyOf(found.spans);
+        return spans;
     }
 
-    private TillerException unknown(ChatTemplate template, String why) {
+    private TillerException unknown(String why) {
         return new TillerException(
-                template.name() + ": chat template: the places of the messages are not known: " + why);
-    }
-
-    private List<Message> marked(ThinkingMarkers thinking) {
-        if (messages.size() > MOST_MESSAGES) {
-            throw new TillerException("a conversation of " + messages.size() + " messages: the places of at most "
-                    + MOST_MESSAGES + " can be found");
-        }
-        List<Message> out = new ArrayList<>();
-        for (int i = 0; i < messages.size(); i++) {
-            Message m = messages.get(i);
-            String content = m.content() == null ? "" : m.content();
-            if (content.codePoints().anyMatch(RoleSpans::isMark)) {
-                throw new TillerException("message " + (i + 1) + ": has a private-use character of the plane U+F0000;"
-                        + " the places of such messages cannot be found");
-            }
-            int from = 0;
-            if (thinking != null && ASSISTANT.equals(m.role())) {
-                int end = content.lastIndexOf(thinking.close());
-                from = end < 0 ? 0 : end + thinking.close().length();
-            }
-            String words = content.substring(from);
-            String core = Text.strip(words, null, true, true);
-            if (core.isEmpty()) {
-                out.add(m);
-                continue;
-            }
-            int at = from + words.indexOf(core);
-            out.add(new Message(
-                    m.role(),
-                    content.substring(0, at)
-                            + mark(2 * i)
-                            + core
-                            + mark(2 * i + 1)
-                            + content.substring(at + core.length())));
-        }
-        return out;
-    }
-
-    private static boolean isMark(int codePoint) {
-        return codePoint >= MARKS && codePoint <= MARKS + 0xFFFF;
-    }
-
-    private static String mark(int n) {
-        return Character.toString(MARKS + n);
-    }
-
-    /** Takes the marks out; false if the rest is another text or a mark has lost its partner. */
-    private boolean read(String text) {
-        StringBuilder plain = new StringBuilder();
-        int open = -1;
-        int start = 0;
-        for (int i = 0; i < text.length(); ) {
-            int c = text.codePointAt(i);
-            i += Character.charCount(c);
-            if (!isMark(c)) {
-                plain.appendCodePoint(c);
-                continue;
-            }
-            int message = (c - MARKS) / 2;
-            boolean opens = (c - MARKS) % 2 == 0;
-            if (opens == (open >= 0) || !opens && open != message) {
-                return false;
-            }
-            if (opens) {
-                start = plain.length();
-                open = message;
-            } else {
-                spans.add(new RoleSpan(message, messages.get(message).role(), new Span(start, plain.length())));
-                open = -1;
-            }
-        }
-        return open < 0 && plain.toString().equals(rendered);
+                rendering.template().name() + ": chat template: the places of the messages are not known: " + why);
     }
 }

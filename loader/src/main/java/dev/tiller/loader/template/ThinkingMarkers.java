@@ -1,6 +1,7 @@
 package dev.tiller.loader.template;
 
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 
 /**
@@ -21,11 +22,18 @@ public record ThinkingMarkers(String open, String close) {
             new ThinkingMarkers("<|channel>thought", "<channel|>"),
             new ThinkingMarkers("<|channel|>analysis<|message|>", "<|end|>"));
 
-    /** The first known pair of which the text of a chat template holds both. */
+    /**
+     * The first known pair of which the text of a chat template holds both; or else, since a template that only takes thoughts
+     * out of earlier answers need not name where they begin, the first whose close it holds and can mean nothing else.
+     */
     public static Optional<ThinkingMarkers> of(String templateSource) {
         return KNOWN.stream()
                 .filter(m -> templateSource.contains(m.open) && templateSource.contains(m.close))
-                .findFirst();
+                .findFirst()
+                .or(() -> KNOWN.stream()
+                        .filter(m -> m.close.toLowerCase(Locale.ROOT).contains("think"))
+                        .filter(m -> templateSource.contains(m.close))
+                        .findFirst());
     }
 
     /** The pairs that are looked for, for messages. */

@@ -1,13 +1,10 @@
 package dev.tiller.persona.cli;
 
+import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import dev.tiller.engine.Model;
 import dev.tiller.engine.Perplexity;
 import dev.tiller.loader.TillerException;
-import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.concurrent.Callable;
@@ -28,20 +25,14 @@ import picocli.CommandLine.Option;
             "",
             "Examples:",
             "  tiller perplexity --model MODEL --text test.txt",
+            "  tiller perplexity --model MODEL --text test.txt --window 512 --windows 0..3 --weights f32 --json",
             "  tiller perplexity --model MODEL --text test.txt --weights q4 --window 512 --stride 256 --tokens 20000 --json"
         })
 final class PerplexityCommand implements Callable<Integer> {
     private final Console console;
 
-    @Option(names = "--text", required = true, paramLabel = "FILE", description = "The text, in UTF-8.")
-    private Path text;
-
-    @Option(
-            names = "--window",
-            paramLabel = "N",
-            converter = ModelOptions.Positive.class,
-            description = "Tokens of a window (default: 512, or the model's context if that is less).")
-    private Integer window;
+    @Mixin
+    private TextWindows text;
 
     @Option(
             names = "--stride",
@@ -69,17 +60,16 @@ final class PerplexityCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        String written = read(text);
+        if (text.chosen() && (stride != null || most != null)) {
+            throw new TillerException("--windows does not go together with --stride or --tokens");
+        }
         try (Model model = options.load(console)) {
-            int[] tokens = model.encode(written);
-            if (tokens.length < 2) {
-                throw new TillerException("--text " + text + ": expected at least 2 tokens, found " + tokens.length);
-            }
+            TextWindows.Part part = text.of(model);
+            int[] tokens = part.tokens();
             if (most != null && most < tokens.length) {
                 tokens = Arrays.copyOf(tokens, most);
             }
-            int size = window != null ? window : Math.min(512, model.spec().maxPositions());
-            Perplexity perplexity = new Perplexity(model, size, stride != null ? stride : size);
+            Perplexity perplexity = new Perplexity(model, part.window(), stride != null ? stride : part.window());
             long total = perplexity.scored(tokens.length);
             long began = System.nanoTime();
             Perplexity.Result result;
@@ -89,14 +79,6 @@ final class PerplexityCommand implements Callable<Integer> {
             report(model, result, (System.nanoTime() - began) / 1e9);
         }
         return Main.OK;
-    }
-
-    private static String read(Path file) {
-        try {
-            return Files.readString(file, StandardCharsets.UTF_8);
-        } catch (IOException e) {
-            throw new TillerException("--text " + file + ": " + ErrorReport.reason(e), e);
-        }
     }
 
     private void report(Model model, Perplexity.Result r, double seconds) {
@@ -113,6 +95,9 @@ final class PerplexityCommand implements Callable<Integer> {
         }
         JsonObject o = new JsonObject();
         o.addProperty("perplexity", r.perplexity());
+        JsonArray sums = new JsonArray();
+        r.windowSums().forEach(sums::add);
+        o.add("nll_sum", sums);
         o.addProperty("log_likelihood", r.logLikelihood());
         o.addProperty("tokens", r.tokens());
         o.addProperty("windows", r.windows());

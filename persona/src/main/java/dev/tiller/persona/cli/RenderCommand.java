@@ -1,18 +1,25 @@
 package dev.tiller.persona.cli;
 
+import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import dev.tiller.loader.Checkpoint;
 import dev.tiller.loader.Json;
 import dev.tiller.loader.TillerException;
 import dev.tiller.loader.TokenizerFiles;
+import dev.tiller.loader.template.AssistantSpans;
 import dev.tiller.loader.template.ChatTemplate;
+import dev.tiller.loader.template.RenderedChat;
+import dev.tiller.loader.template.RoleSpan;
+import dev.tiller.loader.template.RoleSpans;
+import dev.tiller.loader.template.Span;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.LocalDateTime;
 import java.time.format.DateTimeParseException;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Callable;
@@ -32,7 +39,8 @@ import picocli.CommandLine.TypeConversionException;
             "",
             "Examples:",
             "  tiller render --messages chat.json",
-            "  tiller render --template chat_template.jinja --json --now 2025-01-15T12:00:00 < conversations.jsonl"
+            "  tiller render --template chat_template.jinja --json --now 2025-01-15T12:00:00 < conversations.jsonl",
+            "  tiller render --messages chat.json --spans"
         })
 final class RenderCommand implements Callable<Integer> {
     private static final Set<String> KEYS = Set.of("messages", "tools", "add_generation_prompt", "vars");
@@ -52,6 +60,9 @@ final class RenderCommand implements Callable<Integer> {
 
     @Option(names = "--json", description = "JSON objects in and out, one per line.")
     private boolean json;
+
+    @Option(names = "--spans", description = "Also shows who says what; with --messages one JSON object, too.")
+    private boolean spans;
 
     @Option(
             names = "--messages",
@@ -82,6 +93,13 @@ final class RenderCommand implements Callable<Integer> {
         Map<String, Object> variables = new HashMap<>();
         ChatTemplate template = template(variables);
         LocalDateTime time = now != null ? now : LocalDateTime.now();
+        if (messages != null && spans) {
+            Map<String, Object> context = new HashMap<>(variables);
+            context.put("messages", PromptArguments.messages(messages));
+            context.put("add_generation_prompt", true);
+            console.line(JsonLines.write(answer(template, context, time)));
+            return Main.OK;
+        }
         if (messages != null) {
             console.out()
                     .print(template.render(PromptArguments.messages(messages), null, true, variables, time)
@@ -93,13 +111,52 @@ final class RenderCommand implements Callable<Integer> {
         for (String line = lines.next(); line != null; line = lines.next()) {
             JsonObject answer = new JsonObject();
             try {
-                answer.addProperty("output", template.render(context(line, lines.where(), variables), time));
+                answer = answer(template, context(line, lines.where(), variables), time);
             } catch (TillerException e) {
                 answer.addProperty("error", ErrorReport.line(e));
             }
             console.line(JsonLines.write(answer));
         }
         return Main.OK;
+    }
+
+    private JsonObject answer(ChatTemplate template, Map<String, Object> context, LocalDateTime time) {
+        JsonObject answer = new JsonObject();
+        if (!spans) {
+            answer.addProperty("output", template.render(context, time));
+            return answer;
+        }
+        Map<String, Object> others = new HashMap<>(context);
+        Object said = others.remove("messages");
+        RoleSpans.Rendering rendering = new RoleSpans.Rendering(
+                template,
+                said instanceof JsonArray array ? array.asList() : (List<?>) said,
+                null, // or among the others
+                (Boolean) others.remove("add_generation_prompt"),
+                others,
+                time);
+        RenderedChat chat = template.render(rendering.messages(), null, rendering.addGenerationPrompt(), others, time);
+        String text = chat.text();
+        answer.addProperty("output", text);
+        JsonArray places = new JsonArray();
+        for (RoleSpan s : RoleSpans.all(rendering, text, template.thinking().orElse(null))) {
+            JsonObject o = new JsonObject();
+            o.addProperty("message", s.message());
+            o.addProperty("role", s.role());
+            o.addProperty("start", text.codePointCount(0, s.span().start()));
+            o.addProperty("end", text.codePointCount(0, s.span().end()));
+            places.add(o);
+        }
+        answer.add("spans", places);
+        JsonArray turns = new JsonArray();
+        for (Span s : AssistantSpans.find(rendering, chat, template.thinking().orElse(null))) {
+            JsonArray turn = new JsonArray();
+            turn.add(text.codePointCount(0, s.start()));
+            turn.add(text.codePointCount(0, s.end()));
+            turns.add(turn);
+        }
+        answer.add("assistant", turns);
+        return answer;
     }
 
     /** The template; the special tokens of its model go to {@code variables}. */

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import dev.tiller.loader.Safetensors;
@@ -153,6 +154,41 @@ class CommandsTest {
             assertEquals(expected, o.get("perplexity").getAsDouble(), 1e-9 * expected);
             assertTrue(expected > 1 && expected < 2048, "perplexity " + expected);
         }
+    }
+
+    /** Windows are counted from 0 and scored each alone; their sums are those of all of them together. */
+    @Test
+    void perplexityOfChosenWindows() throws IOException {
+        String text = Files.writeString(
+                        dir.resolve("windows.txt"), "Can you help her make a new toast, or me? ".repeat(20))
+                .toString();
+        JsonObject all = windows(text, "0..9");
+        List<JsonElement> sums = all.getAsJsonArray("nll_sum").asList();
+        assertEquals(10, sums.size());
+        double total = sums.stream().mapToDouble(JsonElement::getAsDouble).sum();
+        assertEquals(-all.get("log_likelihood").getAsDouble(), total, 1e-9 * total);
+        assertEquals(
+                Math.exp(total / (10 * 15)),
+                all.get("perplexity").getAsDouble(),
+                1e-9 * all.get("perplexity").getAsDouble());
+        assertEquals(
+                sums.subList(3, 6),
+                windows(text, "3..5").getAsJsonArray("nll_sum").asList());
+        assertEquals(
+                sums.subList(7, 8), windows(text, "7").getAsJsonArray("nll_sum").asList());
+        String[] wrong = {"perplexity", "-q", "--text", text, "--window", "16", "--windows"};
+        CliRun.of(Stream.concat(Arrays.stream(wrong), Stream.of("0..999")).toArray(String[]::new))
+                .failsWith("--windows 0..999", "and so windows 0..");
+        CliRun.of(Stream.concat(Arrays.stream(wrong), Stream.of("0..3", "--tokens", "9"))
+                        .toArray(String[]::new))
+                .failsWith("--windows does not go together");
+    }
+
+    private static JsonObject windows(String text, String windows) {
+        String[] args = {
+            "perplexity", "-q", "--json", "--weights", "f32", "--text", text, "--window", "16", "--windows", windows
+        };
+        return json(CliRun.of(args).ok());
     }
 
     @Test
