@@ -22,6 +22,7 @@ public final class BenchCommands implements CommandProvider {
         bench.addSubcommand(new SiteCommand(console));
         bench.addSubcommand(new RolloutsCommand(console));
         bench.addSubcommand(new QualityCommand(console));
+        bench.addSubcommand(new TokenizerCommand(console));
         bench.addSubcommand(new PageCommand(console));
         return List.of(bench, LabCommand.of(console));
     }

@@ -96,7 +96,7 @@ final class RoundsCommand implements Callable<Integer> {
         ModelSpec s = model.spec();
         double q = (double) s.attention().heads() * s.attention().headDim();
         double kv = (double) s.attention().kvHeads() * s.attention().headDim();
-        double block = s.width() * (2 * q + 2 * kv) + 3.0 * s.width() * s.ffn();
+        double block = s.width() * (2 * q + 2 * kv) + (s.gated() ? 3.0 : 2.0) * s.width() * s.ffn();
         facts.put(Facts.STEP_BYTES, (double) model.weightBytesPerStep());
         facts.put(Facts.KV_BYTES, kvBytesPerPosition(model));
         facts.put(Facts.BLOCK_FLOPS, 2 * block * s.blocks());

@@ -104,7 +104,9 @@ final class KeptPrefixes {
     int longest(Sequence sequence, int[] tokens, int count) {
         int best = 0;
         for (Kept t : texts) {
-            best = Math.max(best, common(t, tokens, count, sequence.treatment(), sequence.isLong()) / KvPages.PAGE * KvPages.PAGE);
+            best = Math.max(
+                    best,
+                    common(t, tokens, count, sequence.treatment(), sequence.isLong()) / KvPages.PAGE * KvPages.PAGE);
         }
         return best;
     }

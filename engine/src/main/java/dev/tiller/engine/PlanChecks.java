@@ -86,9 +86,10 @@ final class PlanChecks {
     /** In parallel blocks nothing lies between attention and MLP. */
     private void exists(Site site, SteeringVector v) {
         if (parallel && site == Site.RESID_MID) {
-            throw new TillerException("steering plan: vector \"" + v.name() + "\": site resid_mid does not exist in this"
-                    + " model: attention and MLP of its blocks read the same residual, so nothing lies between them;"
-                    + " accepted: resid_pre, resid_post, attn_out, attn_write, mlp_out, mlp_write");
+            throw new TillerException(
+                    "steering plan: vector \"" + v.name() + "\": site resid_mid does not exist in this"
+                            + " model: attention and MLP of its blocks read the same residual, so nothing lies between them;"
+                            + " accepted: resid_pre, resid_post, attn_out, attn_write, mlp_out, mlp_write");
         }
     }
 

@@ -24,7 +24,9 @@ final class RopeTables {
 
     RopeTables(RopeConfig config, int maxPositions) {
         this.inverseFrequency = inverseFrequencies(config);
-        this.beyond = config.divisors() == null ? null : divided(config, config.divisors().beyond());
+        this.beyond = config.divisors() == null
+                ? null
+                : divided(config, config.divisors().beyond());
         this.within = beyond == null ? 0 : Math.min(config.originalMaxPositions(), maxPositions);
         this.attentionFactor = (float) config.attentionFactor();
         this.maxPositions = maxPositions;

@@ -32,8 +32,9 @@ public final class Sequence implements AutoCloseable {
     public void expect(int positions) {
         if (outgrows(positions)) {
             if (length > 0) {
-                throw new TillerException("the text grows beyond " + shortContext + " positions, where this model's rotary"
-                        + " angles change for all of them: begin it anew, or say its length before");
+                throw new TillerException(
+                        "the text grows beyond " + shortContext + " positions, where this model's rotary"
+                                + " angles change for all of them: begin it anew, or say its length before");
             }
             isLong = true;
         }

@@ -97,7 +97,8 @@ final class Transformer {
                 rope == null ? null : rope.upTo(positions), localRope == null ? null : localRope.upTo(positions));
         edits.prepare(step);
         growLogits(step.outputs());
-        StepShape shape = new StepShape(rows, step.outputs(), rows == step.sequences().size(), positions);
+        StepShape shape =
+                new StepShape(rows, step.outputs(), rows == step.sequences().size(), positions);
         backend.step(shape, () -> run(step, taps, where, angles));
         return step.outputs() == 0 ? null : logits;
     }

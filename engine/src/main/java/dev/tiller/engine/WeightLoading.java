@@ -94,9 +94,7 @@ final class WeightLoading {
         return new Weights.Block(
                 norm(WeightRole.ATTN_NORM, WeightRole.ATTN_NORM_BIAS, b),
                 fused ? matrix(b, WeightRole.QKV) : matrix(b, WeightRole.Q, WeightRole.K, WeightRole.V),
-                fused
-                        ? bias(b, WeightRole.QKV_BIAS)
-                        : bias(b, WeightRole.Q_BIAS, WeightRole.K_BIAS, WeightRole.V_BIAS),
+                fused ? bias(b, WeightRole.QKV_BIAS) : bias(b, WeightRole.Q_BIAS, WeightRole.K_BIAS, WeightRole.V_BIAS),
                 headNorms(b),
                 matrix(b, WeightRole.O),
                 bias(b, WeightRole.O_BIAS),

@@ -226,10 +226,16 @@ class ContinuousBatchingTest {
             Arrays.fill(more, n, n + 9, 7);
             int whole = (n - 1) / KvPages.PAGE * KvPages.PAGE;
             CompiledPlan none = m.compile(SteeringPlan.NONE);
-            assertEquals(whole, m.cache().kept().longest(m.newSequence(Treatment.of(none, more.length)), more, more.length - 1));
+            assertEquals(
+                    whole,
+                    m.cache().kept().longest(m.newSequence(Treatment.of(none, more.length)), more, more.length - 1));
             CompiledPlan everywhere = m.compile(SteeringPlan.of(
                     Edit.add(GeneratorTest.random(m, 1, 1), 1, 2).over(Span.ALL)));
-            assertEquals(0, m.cache().kept().longest(m.newSequence(Treatment.of(everywhere, more.length)), more, more.length - 1));
+            assertEquals(
+                    0,
+                    m.cache()
+                            .kept()
+                            .longest(m.newSequence(Treatment.of(everywhere, more.length)), more, more.length - 1));
             GenerationRequest next = GenerationRequest.greedy(more, 20);
             assertArrayEquals(fresh.generate(next).ids(), m.generate(next).ids());
         }

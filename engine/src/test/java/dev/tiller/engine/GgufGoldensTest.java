@@ -18,9 +18,23 @@ class GgufGoldensTest {
 
     @ParameterizedTest
     @CsvSource({
-        "llama, simd", "llama3_rope, simd", "llama_bias, simd", "mistral, simd", "mixtral, simd", "qwen2, simd",
-        "qwen3, simd", "qwen3_yarn, simd", "qwen3_moe, simd", "gemma2, simd", "gemma3_text, simd", "phi3, simd",
-        "phi3_longrope, simd", "mixtral, scalar", "qwen3, scalar", "gemma2, scalar", "gemma3_text, scalar",
+        "llama, simd",
+        "llama3_rope, simd",
+        "llama_bias, simd",
+        "mistral, simd",
+        "mixtral, simd",
+        "qwen2, simd",
+        "qwen3, simd",
+        "qwen3_yarn, simd",
+        "qwen3_moe, simd",
+        "gemma2, simd",
+        "gemma3_text, simd",
+        "phi3, simd",
+        "phi3_longrope, simd",
+        "mixtral, scalar",
+        "qwen3, scalar",
+        "gemma2, scalar",
+        "gemma3_text, scalar",
         "phi3_longrope, scalar"
     })
     void agree(String family, String backend) {
@@ -38,8 +52,8 @@ class GgufGoldensTest {
                 Goldens.assertRows(p + ".embed", goldens.floats(p + ".embed"), a.embed(), d);
                 Goldens.assertRows(p + ".final_norm", goldens.floats(p + ".final_norm"), a.finalNorm(), d);
                 int[] expected = goldens.ids(p + ".greedy_ids");
-                GenerationRequest request = new GenerationRequest(
-                        ids, SteeringPlan.NONE, SamplingOptions.GREEDY, 0, expected.length, true);
+                GenerationRequest request =
+                        new GenerationRequest(ids, SteeringPlan.NONE, SamplingOptions.GREEDY, 0, expected.length, true);
                 assertArrayEquals(expected, model.generate(request).ids(), p);
             }
         }

@@ -1,6 +1,5 @@
 package dev.tiller.kernels;
 
-
 /**
  * Makes the blocks of {@link WeightFormat#Q8} and {@link WeightFormat#Q4} from numbers. Scales and minima are rounded to
  * 16-bit floats; one that is not finite after that comes from numbers that do not fit, which is for the caller to refuse.

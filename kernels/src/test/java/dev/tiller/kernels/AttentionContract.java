@@ -120,7 +120,7 @@ interface AttentionContract extends KvPagesContract {
     default void attentionAgreesWithTheOracle() {
         for (int seed = 0; seed < 40; seed++) {
             try (Duo duo = new Duo(open(), seed)) {
-                int headDim = duo.pick(1, 3, 8, 12, 16, 32, 60, 64, 80, 128);
+                int headDim = duo.pick(1, 3, 8, 12, 16, 20, 24, 32, 60, 64, 80, 96, 128, 256);
                 float cap = duo.pick(0, 0, 2, 50);
                 int window = duo.pick(0, 0, 1, 5, 16, 17, 40);
                 Scene scene = new Scene(

@@ -22,9 +22,7 @@ record Blocks(DType dtype, MemorySegment data) {
     private static final int STAGE = 16 * SUPER;
 
     /** What the codes of IQ4_NL and IQ4_XS stand for. */
-    private static final byte[] NONLINEAR = {
-        -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113
-    };
+    private static final byte[] NONLINEAR = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
 
     /** Elements that share a scale. */
     static int run(DType dtype) {

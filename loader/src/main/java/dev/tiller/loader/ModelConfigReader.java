@@ -127,9 +127,8 @@ final class ModelConfigReader {
         if (heads % kvHeads != 0) {
             throw values.wrong("num_key_value_heads", "a divisor of num_attention_heads (" + heads + ")", kvHeads);
         }
-        HeadNorm norm = family.headNormKey() == null || values.bool(family.headNormKey())
-                ? family.headNorm()
-                : HeadNorm.NONE;
+        HeadNorm norm =
+                family.headNormKey() == null || values.bool(family.headNormKey()) ? family.headNorm() : HeadNorm.NONE;
         return new Attention(
                 heads,
                 kvHeads,
@@ -231,9 +230,8 @@ final class ModelConfigReader {
         boolean mixture = family.names().has(WeightRole.ROUTER);
         List<Block> out = new ArrayList<>();
         for (int b = 0; b < blocks; b++) {
-            Rotation rotation = !rotary || !rotated[b]
-                    ? Rotation.NONE
-                    : local && windows[b] > 0 ? Rotation.LOCAL : Rotation.GLOBAL;
+            Rotation rotation =
+                    !rotary || !rotated[b] ? Rotation.NONE : local && windows[b] > 0 ? Rotation.LOCAL : Rotation.GLOBAL;
             out.add(new Block(windows[b], rotation, mixture && !dense.contains(b) && (b + 1) % step == 0));
         }
         return out;
@@ -327,8 +325,7 @@ final class ModelConfigReader {
 
     private void checkToken(String key, int id, int vocab) {
         if (json.has(key) && (id < -1 || id >= vocab)) {
-            throw values.wrong(
-                    key, "a token id from 0 to vocab_size - 1 (" + (vocab - 1) + "), or -1 for none", id);
+            throw values.wrong(key, "a token id from 0 to vocab_size - 1 (" + (vocab - 1) + "), or -1 for none", id);
         }
     }
 }

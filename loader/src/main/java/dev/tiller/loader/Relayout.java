@@ -23,8 +23,7 @@ public final class Relayout {
     /** The tensor of that role in the usual layout. */
     public TensorView usual(TensorView tensor, WeightRole role) {
         return switch (role) {
-            case QKV, O, UP, DOWN ->
-                stored.contains(Stored.TRANSPOSED) ? transposed(tensor) : byHead(tensor, role);
+            case QKV, O, UP, DOWN -> stored.contains(Stored.TRANSPOSED) ? transposed(tensor) : byHead(tensor, role);
             case QKV_BIAS -> byHead(tensor, role);
             case Q, Q_BIAS -> halves(tensor, config.heads());
             case K, K_BIAS -> halves(tensor, config.kvHeads());

@@ -105,8 +105,8 @@ final class RopeReader {
         }
         int rotary = part > 0 && part <= 1 ? (int) (headDim * part) : 0;
         if (rotary < 2 || rotary % 2 != 0) {
-            throw new TillerException(source + ": key " + Messages.quote(name) + ": expected a part of the "
-                    + headDim + " elements of a head that is an even number of them, found " + part);
+            throw new TillerException(source + ": key " + Messages.quote(name) + ": expected a part of the " + headDim
+                    + " elements of a head that is an even number of them, found " + part);
         }
         return rotary;
     }
@@ -125,8 +125,7 @@ final class RopeReader {
         int nested = Json.intOr(s.json, ORIGINAL, Math.min(fallback, stated), s.where);
         int original = Json.intOr(json, ORIGINAL, nested, source);
         if (original < 1 || original > stated) {
-            throw values.wrong(
-                    ORIGINAL, "a whole number from 1 to max_position_embeddings (" + stated + ")", original);
+            throw values.wrong(ORIGINAL, "a whole number from 1 to max_position_embeddings (" + stated + ")", original);
         }
         return original;
     }
@@ -162,8 +161,7 @@ final class RopeReader {
                     s.json.get(Json.has(s.json, "beta_fast") ? "beta_fast" : "beta_slow"),
                     s.where);
         }
-        return new RopeConfig(
-                "yarn", theta, factor, 0, 0, original, rotary, attentionFactor(s, usual), ramp, null);
+        return new RopeConfig("yarn", theta, factor, 0, 0, original, rotary, attentionFactor(s, usual), ramp, null);
     }
 
     private static double mscale(double factor, double mscale) {

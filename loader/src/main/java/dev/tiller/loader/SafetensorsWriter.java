@@ -16,6 +16,9 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
+import java.util.function.LongConsumer;
+import java.util.function.Supplier;
 
 /**
  * Writer of safetensors files. Tensors are laid out by falling element width, then by name, and the header is padded
@@ -24,6 +27,9 @@ import java.util.Map;
 public final class SafetensorsWriter {
     /** Bytes converted or copied at a time. */
     private static final int CHUNK = 1 << 20;
+
+    /** Elements converted at a time: whole blocks of every type. */
+    private static final int PART = CHUNK / Float.BYTES;
 
     private static final Gson GSON = new GsonBuilder().disableHtmlEscaping().create();
 
@@ -70,6 +76,31 @@ public final class SafetensorsWriter {
         });
     }
 
+    /**
+     * Adds a tensor that is read and converted, a part at a time, while the file is written, so that tensors which the
+     * source makes on demand are never in memory together.
+     *
+     * @param dtype F32, F16 or BF16; rounded to the nearest, ties to even
+     * @param shape of the tensor
+     * @param source gives the tensor, once; a value beyond the range of {@code dtype} is an error that names it
+     * @param written takes the bytes written so far of this tensor, after each part; may throw to stop
+     */
+    public SafetensorsWriter add(
+            String name, DType dtype, long[] shape, Supplier<TensorView> source, LongConsumer written) {
+        long bytes = SafetensorsHeader.byteSize(dtype, shape, "safetensors tensor " + Messages.quote(name));
+        return add(name, dtype, shape, bytes, (channel, chunk) -> {
+            TensorView tensor = source.get();
+            float[] values = new float[PART];
+            for (long at = 0; at < tensor.elements(); at += PART) {
+                int n = (int) Math.min(PART, tensor.elements() - at);
+                tensor.copyTo(at, values, 0, n);
+                NarrowFloats.put(values, n, dtype, chunk.clear(), tensor);
+                AtomicFile.writeFully(channel, chunk.flip());
+                written.accept((at + n) * dtype.bits() / Byte.SIZE);
+            }
+        });
+    }
+
     private SafetensorsWriter add(String name, DType dtype, long[] shape, long bytes, Data data) {
         String what = "safetensors tensor " + Messages.quote(name);
         if (text(name).equals("__metadata__")) {
@@ -95,6 +126,11 @@ public final class SafetensorsWriter {
 
     /** Writes the file atomically; its directory must exist. */
     public void write(Path file) {
+        write(file, name -> {});
+    }
+
+    /** As above; {@code done} takes the name of each tensor when it is written. */
+    public void write(Path file, Consumer<String> done) {
         List<Entry> order = new ArrayList<>(entries.values());
         order.sort(Comparator.comparingInt((Entry e) -> -e.dtype().bits()).thenComparing(Entry::name));
         byte[] header = header(order);
@@ -104,6 +140,7 @@ public final class SafetensorsWriter {
             AtomicFile.writeFully(channel, ByteBuffer.wrap(header));
             for (Entry entry : order) {
                 entry.data().writeTo(channel, chunk);
+                done.accept(entry.name());
             }
         });
     }

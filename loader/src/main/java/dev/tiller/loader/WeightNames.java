@@ -89,8 +89,7 @@ public final class WeightNames {
                     case Q_BIAS, K_BIAS, V_BIAS, QKV_BIAS, O_BIAS -> config.attentionBias();
                     case GATE_BIAS, UP_BIAS, DOWN_BIAS -> config.mlpBias();
                     case Q_NORM, K_NORM -> config.attention().headNorm() != HeadNorm.NONE;
-                    default ->
-                        !role.ofMixture() || config.perBlock().stream().anyMatch(ModelConfig.Block::mixture);
+                    default -> !role.ofMixture() || config.perBlock().stream().anyMatch(ModelConfig.Block::mixture);
                 };
     }
 

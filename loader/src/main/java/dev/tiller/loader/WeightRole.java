@@ -76,8 +76,8 @@ public enum WeightRole {
     /** Shape of the weight as stored: matrices are [outputs, inputs], the embedding is [V, d]. */
     public long[] shape(ModelConfig c) {
         long[] shape = usual(c);
-        boolean swapped = maybeTransposed()
-                && WeightNames.of(c.modelType()).stored().contains(WeightNames.Stored.TRANSPOSED);
+        boolean swapped =
+                maybeTransposed() && WeightNames.of(c.modelType()).stored().contains(WeightNames.Stored.TRANSPOSED);
         return swapped ? new long[] {shape[1], shape[0]} : shape;
     }
 
@@ -98,8 +98,7 @@ public enum WeightRole {
                     MLP_NORM_BIAS,
                     MLP_POST_NORM,
                     O_BIAS,
-                    DOWN_BIAS ->
-                new long[] {d};
+                    DOWN_BIAS -> new long[] {d};
             case Q -> new long[] {queries, d};
             case K, V -> new long[] {keys, d};
             case QKV -> new long[] {queries + 2 * keys, d};

@@ -26,7 +26,7 @@ import picocli.CommandLine.Parameters;
         header = "Writes README.md and charts from the results in a folder.",
         description = {
             "Reads what the bench commands wrote with --json: peers-*.json, kernels*.json, startup*.json, steering*.json, site*.json,"
-                    + " rollouts*.json, quality*.json. What limits a row is said by people, in limits.md of the same folder: a line"
+                    + " rollouts*.json, quality*.json, tokenizer*.json. What limits a row is said by people, in limits.md of the same folder: a line"
                     + " \"decode bf16: ...\" for each row of ours, \"MODEL decode bf16: ...\" where models differ."
                     + " intro.md begins the page, quality.md the part on formats of weights."
         })
@@ -64,6 +64,9 @@ public final class PageCommand implements Callable<Integer> {
         }
         for (Path file : results("rollouts")) {
             rollouts(page, file);
+        }
+        for (Path file : results("tokenizer")) {
+            tokenizers(page, file);
         }
         for (Path file : results("kernels")) {
             kernels(page, file);
@@ -288,6 +291,38 @@ public final class PageCommand implements Callable<Integer> {
                     Json.integer(r, "batch", name),
                     Json.string(r, "weights", name),
                     show(Json.object(r, "tokens_per_second", name), "%.0f")));
+        }
+    }
+
+    private static void tokenizers(StringBuilder page, Path file) {
+        String name = file.getFileName().toString();
+        JsonObject o = Json.readObject(file);
+        boolean peer = Json.has(o, "peer");
+        page.append(String.format(
+                Locale.ROOT,
+                "%n## Tokenizers%n%n%s. %s, the first %d bytes; one thread%s. `encode` takes the lines one by one,"
+                        + " `encode_whole` the text at once, `decode` turns the tokens of the lines back. MB are 10^6"
+                        + " bytes of UTF-8.%n%n| tokenizer | row | MB/s |%s%n|---|---|---|%s%n",
+                Json.string(o, "machine", name),
+                Json.string(o, "text", name),
+                Json.integer(o, "bytes", name),
+                peer ? "; beside " + Json.string(o, "peer", name) + ", in turns" : "",
+                peer ? " peer MB/s | ratio, round by round |" : "",
+                peer ? "---|---|" : ""));
+        for (JsonObject r : objects(o, "rows", name)) {
+            page.append(String.format(
+                    Locale.ROOT,
+                    "| %s | %s | %s |",
+                    Json.string(r, "tokenizer", name),
+                    Json.string(r, "row", name),
+                    show(Json.object(r, "mb_per_second", name), "%.1f")));
+            if (peer) {
+                page.append(" ").append(show(Json.object(r, "peer_mb_per_second", name), "%.1f"));
+                page.append(" | ")
+                        .append(show(Json.object(r, "ratio", name), "%.2f"))
+                        .append(" |");
+            }
+            page.append('\n');
         }
     }
 

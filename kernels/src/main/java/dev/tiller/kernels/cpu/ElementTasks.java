@@ -64,7 +64,7 @@ final class ElementTasks {
             }
         }
 
-        private static void gelu(float[] x, int at, float[] out, int to, int n) {
+        static void gelu(float[] x, int at, float[] out, int to, int n) {
             for (int i = 0; i < n; i += L) {
                 VectorMath.gelu(FloatVector.fromArray(F, x, at + i)).intoArray(out, to + i);
             }

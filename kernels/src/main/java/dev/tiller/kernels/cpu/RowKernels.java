@@ -88,7 +88,7 @@ final class RowKernels {
         }
         float inverse = (float) (1 / Math.sqrt((double) dot(centred, from, centred, from, d) / d + norm.eps()));
         float[] weight = HeapBuffer.array(norm.weight());
-        scale(centred, from, inverse, weight, 0, norm.offset(), out, to, d);
+        scale(centred, from, inverse, weight, norm.offset(), out, to, d);
         if (norm.bias() != null) {
             add(out, to, HeapBuffer.array(norm.bias()), 0, d);
         }
@@ -100,7 +100,7 @@ final class RowKernels {
             subtract(x, at, sum(x, at, d) / d, x, at, d);
         }
         float inverse = (float) (1 / Math.sqrt((double) dot(x, at, x, at, d) / d + norm.eps()));
-        scale(x, at, inverse, weight, first, norm.offset(), x, at, d);
+        scaleHead(x, at, inverse, weight, first, norm.offset(), d);
     }
 
     private static void subtract(float[] x, int at, float mean, float[] out, int to, int n) {
@@ -117,18 +117,34 @@ final class RowKernels {
 
     /** out = x * factor * (weight + offset). */
     private static void scale(
-            float[] x, int at, float factor, float[] weight, int first, float offset, float[] out, int to, int n) {
+            float[] x, int at, float factor, float[] weight, float offset, float[] out, int to, int n) {
+        FloatVector f = FloatVector.broadcast(F, factor);
+        FloatVector o = FloatVector.broadcast(F, offset);
+        int i = 0;
+        for (; i <= n - L; i += L) {
+            FloatVector w = FloatVector.fromArray(F, weight, i).add(o);
+            FloatVector.fromArray(F, x, at + i).mul(f).mul(w).intoArray(out, to + i);
+        }
+        if (i < n) {
+            VectorMask<Float> m = F.indexInRange(i, n);
+            FloatVector w = FloatVector.fromArray(F, weight, i, m).add(o);
+            FloatVector.fromArray(F, x, at + i, m).mul(f).mul(w).intoArray(out, to + i, m);
+        }
+    }
+
+    /** x = x * factor * (weight from {@code first} on + offset). */
+    private static void scaleHead(float[] x, int at, float factor, float[] weight, int first, float offset, int n) {
         FloatVector f = FloatVector.broadcast(F, factor);
         FloatVector o = FloatVector.broadcast(F, offset);
         int i = 0;
         for (; i <= n - L; i += L) {
             FloatVector w = FloatVector.fromArray(F, weight, first + i).add(o);
-            FloatVector.fromArray(F, x, at + i).mul(f).mul(w).intoArray(out, to + i);
+            FloatVector.fromArray(F, x, at + i).mul(f).mul(w).intoArray(x, at + i);
         }
         if (i < n) {
             VectorMask<Float> m = F.indexInRange(i, n);
             FloatVector w = FloatVector.fromArray(F, weight, first + i, m).add(o);
-            FloatVector.fromArray(F, x, at + i, m).mul(f).mul(w).intoArray(out, to + i, m);
+            FloatVector.fromArray(F, x, at + i, m).mul(f).mul(w).intoArray(x, at + i, m);
         }
     }
 

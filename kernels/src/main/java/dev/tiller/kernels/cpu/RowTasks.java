@@ -160,10 +160,17 @@ final class RowTasks {
             }
         }
 
+        /** In two loops: all in one would be more than Java's compiler inlines, and vectors would become objects. */
         private static void gelu(float[] x, int gate, int up, float[] out, int to, int n) {
+            ElementTasks.Activate.gelu(x, gate, out, to, n);
+            multiply(x, up, out, to, n);
+        }
+
+        private static void multiply(float[] x, int up, float[] out, int to, int n) {
             for (int i = 0; i < n; i += L) {
-                FloatVector g = FloatVector.fromArray(F, x, gate + i);
-                VectorMath.gelu(g).mul(FloatVector.fromArray(F, x, up + i)).intoArray(out, to + i);
+                FloatVector.fromArray(F, out, to + i)
+                        .mul(FloatVector.fromArray(F, x, up + i))
+                        .intoArray(out, to + i);
             }
         }
 

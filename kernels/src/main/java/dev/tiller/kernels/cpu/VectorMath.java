@@ -19,6 +19,9 @@ final class VectorMath {
     private static final float LN2_LOW = -2.12194440e-4f;
     private static final float MIN_ARGUMENT = -87.33654f;
     private static final float MAX_ARGUMENT = 88.37f;
+    /** Twice a number whose tanh is 1 in float32. */
+    private static final float TANH_IS_ONE = 40f;
+
     /** 1.5 * 2^23: adding it leaves the nearest whole number in the low bits. */
     private static final float ROUND = 12582912f;
 
@@ -32,9 +35,14 @@ final class VectorMath {
         VectorMask<Float> vanishes = x.lt(MIN_ARGUMENT);
         FloatVector clamped =
                 x.blend(MIN_ARGUMENT, vanishes).blend(MAX_ARGUMENT, x.compare(VectorOperators.GT, MAX_ARGUMENT));
-        FloatVector shifted = clamped.fma(FloatVector.broadcast(F, LOG2_E), FloatVector.broadcast(F, ROUND));
+        return exponential(clamped).blend(0f, vanishes);
+    }
+
+    /** e^x within 2 ulp for x from -87.34 to 88.37 alone. */
+    private static FloatVector exponential(FloatVector x) {
+        FloatVector shifted = x.fma(FloatVector.broadcast(F, LOG2_E), FloatVector.broadcast(F, ROUND));
         FloatVector n = shifted.sub(ROUND);
-        FloatVector r = n.fma(FloatVector.broadcast(F, -LN2_HIGH), clamped);
+        FloatVector r = n.fma(FloatVector.broadcast(F, -LN2_HIGH), x);
         r = n.fma(FloatVector.broadcast(F, -LN2_LOW), r);
         // (e^r - 1 - r) / r^2 for |r| <= 0.35, relative error of the whole 3.3e-9
         FloatVector q = r.fma(FloatVector.broadcast(F, 0.0013813142f), FloatVector.broadcast(F, 0.008369419f));
@@ -45,8 +53,7 @@ final class VectorMath {
         // The low bits of shifted are n + 2^22; the shift drops all but n, and 127 makes it an exponent.
         IntVector exponent =
                 shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23).add(127 << 23);
-        FloatVector result = y.mul(exponent.reinterpretAsFloats());
-        return result.blend(0f, vanishes);
+        return y.mul(exponent.reinterpretAsFloats());
     }
 
     /** x / (1 + e^-x). */
@@ -65,7 +72,8 @@ final class VectorMath {
         p = p.fma(z, FloatVector.broadcast(F, -0.33333284f));
         FloatVector small = p.mul(z).fma(x, x);
         FloatVector large = FloatVector.broadcast(F, 1f)
-                .sub(FloatVector.broadcast(F, 2f).div(exp(a.add(a)).add(1f)));
+                .sub(FloatVector.broadcast(F, 2f)
+                        .div(exponential(a.add(a).min(TANH_IS_ONE)).add(1f)));
         return withSign(large, x).blend(small, a.lt(0.625f));
     }
 
@@ -87,7 +95,7 @@ final class VectorMath {
         q = q.fma(b, FloatVector.broadcast(F, -0.1050967f));
         q = q.fma(b, FloatVector.broadcast(F, -0.6358464f));
         q = q.fma(b, FloatVector.broadcast(F, -1.1284755f));
-        FloatVector large = FloatVector.broadcast(F, 1f).sub(exp(q.mul(b)));
+        FloatVector large = FloatVector.broadcast(F, 1f).sub(exponential(q.mul(b)));
         return withSign(large, x).blend(p.mul(x), a.lt(1f));
     }
 

@@ -43,8 +43,7 @@ public final class Gguf implements AutoCloseable {
     private final GgufMetadata metadata;
     private final Map<String, GgufTensor> tensors;
 
-    private Gguf(
-            Path path, List<Arena> arenas, int version, GgufMetadata metadata, Map<String, GgufTensor> tensors) {
+    private Gguf(Path path, List<Arena> arenas, int version, GgufMetadata metadata, Map<String, GgufTensor> tensors) {
         this.path = path;
         this.arenas = arenas;
         this.version = version;

@@ -70,8 +70,7 @@ final class GgufConfig {
 
     /** What {@code general.architecture} says; others than the supported ones are refused. */
     static String architecture(Gguf file) {
-        String architecture =
-                file.metadata().string("general.architecture").orElse("nothing");
+        String architecture = file.metadata().string("general.architecture").orElse("nothing");
         if (!GgufNames.ARCHITECTURES.contains(architecture)) {
             throw new TillerException(file.path() + ": key general.architecture: expected one of "
                     + String.join(", ", GgufNames.ARCHITECTURES) + ", found " + architecture);
@@ -84,7 +83,8 @@ final class GgufConfig {
         int hidden = keys.required("embedding_length");
         int blocks = keys.required("block_count");
         if (blocks > file.tensors().size()) {
-            String most = "no more blocks than the file has tensors, " + file.tensors().size();
+            String most = "no more blocks than the file has tensors, "
+                    + file.tensors().size();
             throw keys.error("block_count", most, blocks);
         }
         int heads = keys.required("attention.head_count");
@@ -210,15 +210,13 @@ final class GgufConfig {
                 windows(blocks, keys.required("attention.sliding_window"), 6);
                 softCap("attn_logit_softcapping", 0);
                 softCap("final_logit_softcapping", 0);
-                json.addProperty(
-                        "rope_local_base_freq", keys.number("rope.freq_base_swa", 10000, 0, Double.MAX_VALUE));
+                json.addProperty("rope_local_base_freq", keys.number("rope.freq_base_swa", 10000, 0, Double.MAX_VALUE));
             }
             case "phi3" -> {
                 window();
                 json.addProperty(
                         "original_max_position_embeddings",
-                        keys.optional(
-                                "rope.scaling.original_context_length", keys.required("context_length")));
+                        keys.optional("rope.scaling.original_context_length", keys.required("context_length")));
             }
             default -> throw new IllegalStateException(type);
         }

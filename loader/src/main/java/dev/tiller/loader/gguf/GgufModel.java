@@ -9,6 +9,7 @@ import dev.tiller.loader.ModelSource;
 import dev.tiller.loader.TensorView;
 import dev.tiller.loader.TillerException;
 import dev.tiller.loader.WeightNames;
+import dev.tiller.loader.tokenizer.GgufVocabulary;
 import dev.tiller.loader.tokenizer.Tokenizer;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -87,10 +88,9 @@ public final class GgufModel implements ModelSource {
             long size = t.data().byteSize() / experts;
             for (int e = 0; e < experts; e++) {
                 MemorySegment slice = t.data().asSlice(e * size, size);
-                put(
-                        found,
-                        name.replace(GgufNames.EXPERT, Integer.toString(e)),
-                        new Part(t, slice, new long[] {dims[0], dims[1]}));
+                put(found, name.replace(GgufNames.EXPERT, Integer.toString(e)), new Part(t, slice, new long[] {
+                    dims[0], dims[1]
+                }));
             }
         }
         return found;
@@ -173,13 +173,21 @@ public final class GgufModel implements ModelSource {
     @Override
     public Optional<TensorView> find(String name) {
         return parts.containsKey(name)
-                ? Optional.of(loaded.computeIfAbsent(name, n -> view(n, parts.get(n))))
+                ? Optional.of(loaded.computeIfAbsent(name, n -> read(n, weights)))
                 : Optional.empty();
     }
 
-    private TensorView view(String name, Part part) {
+    /** Shape of a tensor that is there, by its Hugging Face name. */
+    long[] shape(String name) {
+        long[] dims = parts.get(name).dims;
+        return dims.length == 2 ? new long[] {dims[1], dims[0]} : dims;
+    }
+
+    /** A tensor that is there, not kept for the next call; a copy lives as long as {@code weights}. */
+    TensorView read(String name, GgufWeights weights) {
+        Part part = parts.get(name);
         GgufTensor t = part.tensor;
-        long[] shape = part.dims.length == 2 ? new long[] {part.dims[1], part.dims[0]} : part.dims;
+        long[] shape = shape(name);
         TensorView stored = new TensorView(name, t.dtype(), shape, part.data, t.source());
         int heads = rotatedHeads(t.name());
         if (heads > 0) {
@@ -201,11 +209,7 @@ public final class GgufModel implements ModelSource {
     public String fingerprint() {
         List<TensorView> stored = new ArrayList<>();
         parts.forEach((name, p) -> stored.add(new TensorView(
-                name + ":" + p.tensor.type(),
-                DType.U8,
-                new long[] {p.data.byteSize()},
-                p.data,
-                p.tensor.source())));
+                name + ":" + p.tensor.type(), DType.U8, new long[] {p.data.byteSize()}, p.data, p.tensor.source())));
         return Fingerprint.of(config, stored);
     }
 
@@ -217,7 +221,7 @@ public final class GgufModel implements ModelSource {
     @Override
     public synchronized Tokenizer tokenizer() {
         if (tokenizer == null) {
-            tokenizer = Tokenizer.fromGguf(GgufTokens.vocabulary(file, config, tokens()));
+            tokenizer = Tokenizer.fromGguf(vocabulary());
         }
         return tokenizer;
     }
@@ -227,6 +231,16 @@ public final class GgufModel implements ModelSource {
             tokens = GgufTokens.tokens(file, config);
         }
         return tokens;
+    }
+
+    /** What the file says about its tokens; an error if it has none. */
+    GgufVocabulary vocabulary() {
+        return GgufTokens.vocabulary(file, config, tokens());
+    }
+
+    /** Chat templates by name: "default" and those that the file names. */
+    Map<String, String> chatTemplates() {
+        return GgufTokens.templates(file);
     }
 
     @Override

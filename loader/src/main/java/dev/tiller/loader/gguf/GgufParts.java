@@ -45,7 +45,9 @@ public final class GgufParts {
                 return first;
             }
             List<Path> files = files(path);
-            if (number(first, "split.no") != 0 || files.size() != count || !files.getFirst().equals(path)) {
+            if (number(first, "split.no") != 0
+                    || files.size() != count
+                    || !files.getFirst().equals(path)) {
                 throw new TillerException(path + ": key split.count: expected the first file of a model in " + count
                         + String.format(" files (NAME-00001-of-%05d.gguf)", count) + ", found split.no "
                         + number(first, "split.no"));
@@ -62,7 +64,8 @@ public final class GgufParts {
 
     private static Gguf part(Path file, int no, long count) {
         if (!Files.exists(file)) {
-            throw new TillerException(file + ": no such file, expected part " + (no + 1) + " of " + count + " of a model");
+            throw new TillerException(
+                    file + ": no such file, expected part " + (no + 1) + " of " + count + " of a model");
         }
         Gguf part = Gguf.open(file);
         if (number(part, "split.no") != no || number(part, "split.count") != count) {

@@ -106,8 +106,7 @@ final class GgufRope {
     }
 
     private JsonObject llama3(double theta, int rotary) {
-        RopeFactors factors =
-                RopeFactors.of(file.tensor(GgufNames.ROPE_FACTORS).orElseThrow(), theta, rotary);
+        RopeFactors factors = RopeFactors.of(file.tensor(GgufNames.ROPE_FACTORS).orElseThrow(), theta, rotary);
         if (factors.factor() == 1) {
             return null;
         }

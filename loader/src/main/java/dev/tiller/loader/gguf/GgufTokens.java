@@ -10,6 +10,7 @@ import java.util.Map;
 /** What the {@code tokenizer.ggml.*} keys say; defaults of absent ones are those of llama.cpp. */
 final class GgufTokens {
     private static final String PREFIX = "tokenizer.ggml.";
+    private static final String TEMPLATE = "tokenizer.chat_template";
 
     /** Names in tokenizer_config.json and the keys that hold their ids. */
     private static final Map<String, String> SPECIAL = Map.of(
@@ -49,6 +50,16 @@ final class GgufTokens {
                 m.bool(PREFIX + "add_eos_token").orElse(false),
                 m.bool(PREFIX + "add_space_prefix").orElse(pieces),
                 pieces && config.modelType().equals("phi3"));
+    }
+
+    /** Chat templates by name: tokenizer.chat_template is "default", others stand beside it under their names. */
+    static Map<String, String> templates(Gguf file) {
+        Map<String, String> templates = new LinkedHashMap<>();
+        file.metadata().string(TEMPLATE).ifPresent(text -> templates.put("default", text));
+        for (String name : file.metadata().strings("tokenizer.chat_templates").orElse(List.of())) {
+            file.metadata().string(TEMPLATE + "." + name).ifPresent(text -> templates.put(name, text));
+        }
+        return templates;
     }
 
     /** Strings of the special tokens that the file names. */

@@ -45,7 +45,7 @@ public enum GgufType {
     Q1_0(41, 128, 18);
 
     /** The readable types, for messages. */
-    static final String READABLE = 
+    static final String READABLE =
             "F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL or IQ4_XS";
 
     private final int code;

@@ -38,8 +38,8 @@ final class GgufRules {
     static GgufRules of(GgufVocabulary keys) {
         String model = String.valueOf(keys.model());
         if (!model.equals("gpt2") && !model.equals("llama")) {
-            throw new TillerException(keys.source()
-                    + ": tokenizer.ggml.model: expected \"gpt2\" or \"llama\", found \"" + keys.model() + "\"");
+            throw new TillerException(keys.source() + ": tokenizer.ggml.model: expected \"gpt2\" or \"llama\", found \""
+                    + keys.model() + "\"");
         }
         GgufRules rules = new GgufRules(keys, model.equals("gpt2") ? GgufPre.of(keys.pre()) : null);
         if (rules.byteLevel()) {

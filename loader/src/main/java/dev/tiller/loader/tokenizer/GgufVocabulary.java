@@ -1,5 +1,6 @@
 package dev.tiller.loader.tokenizer;
 
+import java.nio.file.Path;
 import java.util.List;
 
 /**
@@ -35,6 +36,15 @@ public record GgufVocabulary(
         boolean addEos,
         boolean addSpacePrefix,
         boolean marksTakeSpace) {
+
+    /**
+     * Writes a tokenizer.json whose tokenizer gives the same tokens.
+     *
+     * @throws dev.tiller.loader.TillerException as {@link Tokenizer#fromGguf} does
+     */
+    public void writeTokenizerJson(Path file) {
+        GgufTokenizerJson.write(this, file);
+    }
 
     /** Whether a text of that kind of vocabulary begins with the start token where the file does not say. */
     public static boolean startsText(String model, String pre) {

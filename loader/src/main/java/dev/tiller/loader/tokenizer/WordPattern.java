@@ -89,8 +89,7 @@ record WordPattern(boolean modern, int digits) implements TextPattern {
         }
         if (kind == NUMBER || !modern && c == ' ' && next == NUMBER) {
             int first = kind == NUMBER ? from : from + 1;
-            int end = run(text, first, NUMBER);
-            return digits < end - first ? first + digits : end;
+            return run(text, first, NUMBER, digits);
         }
         if (kind == OTHER || c == ' ' && next == OTHER) {
             int end = run(text, from + 1, OTHER);
@@ -118,8 +117,14 @@ record WordPattern(boolean modern, int digits) implements TextPattern {
     }
 
     private static int run(AlignedText text, int from, byte kind) {
+        return run(text, from, kind, Integer.MAX_VALUE);
+    }
+
+    /** Where a run of one kind ends; looks no further than it may be long. */
+    private static int run(AlignedText text, int from, byte kind, int most) {
+        int last = (int) Math.min(text.length(), (long) from + most);
         int at = from;
-        while (at < text.length() && kind(text.codePoint(at)) == kind) {
+        while (at < last && kind(text.codePoint(at)) == kind) {
             at++;
         }
         return at;

@@ -95,7 +95,9 @@ public final class FixtureGguf {
         copy("num_local_experts", "expert_count");
         copy("num_experts", "expert_count");
         copy("moe_intermediate_size", "expert_feed_forward_length");
-        out.f32(key("attention.layer_norm_rms_epsilon"), config.get("rms_norm_eps").getAsFloat());
+        out.f32(
+                key("attention.layer_norm_rms_epsilon"),
+                config.get("rms_norm_eps").getAsFloat());
         if (has("head_dim")) {
             copy("head_dim", "attention.key_length");
             copy("head_dim", "attention.value_length");
@@ -117,7 +119,8 @@ public final class FixtureGguf {
         ropeKeys();
         for (String token : List.of("bos", "eos", "pad")) {
             if (has(token + "_token_id")) {
-                out.u32("tokenizer.ggml." + (token.equals("pad") ? "padding" : token) + "_token_id",
+                out.u32(
+                        "tokenizer.ggml." + (token.equals("pad") ? "padding" : token) + "_token_id",
                         number(token + "_token_id"));
             }
         }
@@ -134,7 +137,8 @@ public final class FixtureGguf {
             out.f32(key("rope.scaling.factor"), rope("factor").getAsFloat());
         }
         if (scaling.equals("yarn")) {
-            out.u32(key("rope.scaling.original_context_length"),
+            out.u32(
+                    key("rope.scaling.original_context_length"),
                     rope("original_max_position_embeddings").getAsInt());
         }
         if (type.equals("phi3")) {
@@ -145,8 +149,7 @@ public final class FixtureGguf {
         if (scaling.equals("longrope")) {
             double original = number("original_max_position_embeddings");
             double stretched = number("max_position_embeddings") / original;
-            out.f32(key("rope.scaling.attn_factor"),
-                    (float) Math.sqrt(1 + Math.log(stretched) / Math.log(original)));
+            out.f32(key("rope.scaling.attn_factor"), (float) Math.sqrt(1 + Math.log(stretched) / Math.log(original)));
             factors("rope_factors_long.weight", "long_factor");
             factors("rope_factors_short.weight", "short_factor");
         }

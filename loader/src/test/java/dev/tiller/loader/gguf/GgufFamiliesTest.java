@@ -29,8 +29,19 @@ class GgufFamiliesTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
-                "llama", "llama3_rope", "llama_bias", "mistral", "mixtral", "qwen2", "qwen3", "qwen3_yarn", "qwen3_moe",
-                "gemma2", "gemma3_text", "phi3", "phi3_longrope"
+                "llama",
+                "llama3_rope",
+                "llama_bias",
+                "mistral",
+                "mixtral",
+                "qwen2",
+                "qwen3",
+                "qwen3_yarn",
+                "qwen3_moe",
+                "gemma2",
+                "gemma3_text",
+                "phi3",
+                "phi3_longrope"
             })
     void theFileIsTheModelOfItsDirectory(String name) {
         Path directory = SharedFiles.require("fixtures/architectures/" + name);
@@ -62,10 +73,20 @@ class GgufFamiliesTest {
     /** What the 27B models divide queries by shows in their number of blocks alone. */
     @Test
     void queriesOfGemmaAreScaledByItsSize() {
-        assertEquals("64", json("gemma2", 2, m -> {}).get("query_pre_attn_scalar").getAsString());
-        assertEquals("16", json("gemma2", 46, m -> {}).get("query_pre_attn_scalar").getAsString());
-        assertEquals("64", json("gemma3", 46, GgufFamiliesTest::window).get("query_pre_attn_scalar").getAsString());
-        assertEquals("16", json("gemma3", 62, GgufFamiliesTest::window).get("query_pre_attn_scalar").getAsString());
+        assertEquals(
+                "64", json("gemma2", 2, m -> {}).get("query_pre_attn_scalar").getAsString());
+        assertEquals(
+                "16", json("gemma2", 46, m -> {}).get("query_pre_attn_scalar").getAsString());
+        assertEquals(
+                "64",
+                json("gemma3", 46, GgufFamiliesTest::window)
+                        .get("query_pre_attn_scalar")
+                        .getAsString());
+        assertEquals(
+                "16",
+                json("gemma3", 62, GgufFamiliesTest::window)
+                        .get("query_pre_attn_scalar")
+                        .getAsString());
     }
 
     private static void window(GgufBytes file) {
@@ -89,12 +110,15 @@ class GgufFamiliesTest {
         });
         for (int b = 0; b < 13; b++) {
             String expected = b == 5 || b == 11 ? "full_attention" : "sliding_attention";
-            assertEquals(expected, three.get("layer_types").getAsJsonArray().get(b).getAsString());
+            assertEquals(
+                    expected, three.get("layer_types").getAsJsonArray().get(b).getAsString());
         }
         assertTrue(three.get("attn_logit_softcapping").isJsonNull());
         assertEquals(1e6, three.get("rope_theta").getAsDouble());
         assertEquals(10000, three.get("rope_local_base_freq").getAsDouble());
-        assertEquals("{\"rope_type\":\"linear\",\"factor\":8.0}", three.get("rope_scaling").toString());
+        assertEquals(
+                "{\"rope_type\":\"linear\",\"factor\":8.0}",
+                three.get("rope_scaling").toString());
         assertEquals("gemma3_text", three.get("model_type").getAsString());
     }
 
@@ -102,7 +126,12 @@ class GgufFamiliesTest {
     void patternsMayBeStatedByBlock() {
         JsonObject json = json("gemma3", 3, m -> {
             window(m);
-            GgufBytes.Buffer flags = new GgufBytes.Buffer().u32(GgufBytes.BOOL).u64(3).u8(0).u8(1).u8(0);
+            GgufBytes.Buffer flags = new GgufBytes.Buffer()
+                    .u32(GgufBytes.BOOL)
+                    .u64(3)
+                    .u8(0)
+                    .u8(1)
+                    .u8(0);
             m.pair("gemma3.attention.sliding_window_pattern", GgufBytes.ARRAY, flags);
         });
         assertEquals(
@@ -112,20 +141,27 @@ class GgufFamiliesTest {
 
     @Test
     void numbersAreTheDecimalsOfTheOriginal() {
-        JsonObject json = json("qwen3", 2, m -> m.f32("qwen3.rope.freq_base", 1e6f)
-                .string("qwen3.rope.scaling.type", "yarn")
-                .f32("qwen3.rope.scaling.factor", 4)
-                .u32("qwen3.rope.scaling.original_context_length", 32));
+        JsonObject json = json(
+                "qwen3",
+                2,
+                m -> m.f32("qwen3.rope.freq_base", 1e6f)
+                        .string("qwen3.rope.scaling.type", "yarn")
+                        .f32("qwen3.rope.scaling.factor", 4)
+                        .u32("qwen3.rope.scaling.original_context_length", 32));
         assertEquals(1e-6, json.get("rms_norm_eps").getAsDouble());
         assertEquals(
                 "{\"rope_type\":\"yarn\",\"factor\":4.0,\"original_max_position_embeddings\":32}",
                 json.get("rope_scaling").toString());
-        JsonObject factor = json("qwen3", 2, m -> m.string("qwen3.rope.scaling.type", "yarn")
-                .f32("qwen3.rope.scaling.factor", 4)
-                .f32("qwen3.rope.scaling.attn_factor", 0.5f)
-                .f32("qwen3.rope.scaling.yarn_beta_fast", 24));
+        JsonObject factor = json(
+                "qwen3",
+                2,
+                m -> m.string("qwen3.rope.scaling.type", "yarn")
+                        .f32("qwen3.rope.scaling.factor", 4)
+                        .f32("qwen3.rope.scaling.attn_factor", 0.5f)
+                        .f32("qwen3.rope.scaling.yarn_beta_fast", 24));
         JsonObject scaling = factor.getAsJsonObject("rope_scaling");
-        assertEquals(0.5 * (1 + 0.1 * Math.log(4)), scaling.get("attention_factor").getAsDouble(), 1e-12);
+        assertEquals(
+                0.5 * (1 + 0.1 * Math.log(4)), scaling.get("attention_factor").getAsDouble(), 1e-12);
         assertEquals(24, scaling.get("beta_fast").getAsDouble());
         assertEquals(64, scaling.get("original_max_position_embeddings").getAsInt());
     }
@@ -168,8 +204,7 @@ class GgufFamiliesTest {
         MemorySegment data = MemorySegment.ofArray(GgufBytes.floats(numbers));
         try (GgufWeights weights = new GgufWeights()) {
             long[] shape = {numbers.length};
-            MemorySegment less =
-                    weights.lessOne(new TensorView("n", DType.F32, shape, data, "test"));
+            MemorySegment less = weights.lessOne(new TensorView("n", DType.F32, shape, data, "test"));
             float[] found = new TensorView("n", DType.F32, shape, less, "test").toFloats();
             for (int i = 0; i < found.length; i++) {
                 found[i] += 1;
@@ -203,7 +238,9 @@ class GgufFamiliesTest {
         try (GgufModel model = GgufModel.open(TinyLlama.model().write(folder))) {
             JsonObject json = model.huggingFaceConfig();
             assertEquals(model.config(), ModelConfig.parse(json, "test"));
-            assertEquals("LlamaForCausalLM", json.getAsJsonArray("architectures").get(0).getAsString());
+            assertEquals(
+                    "LlamaForCausalLM",
+                    json.getAsJsonArray("architectures").get(0).getAsString());
         }
     }
 }

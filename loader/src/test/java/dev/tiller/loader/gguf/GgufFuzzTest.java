@@ -52,7 +52,8 @@ class GgufFuzzTest {
                 readEverything(path);
             } catch (TillerException e) {
                 refused++;
-                assertTrue(e.getMessage() != null && e.getMessage().length() < 2000, "seed " + seed + " round " + round);
+                assertTrue(
+                        e.getMessage() != null && e.getMessage().length() < 2000, "seed " + seed + " round " + round);
             } catch (Throwable e) {
                 throw new AssertionError("seed " + seed + ", round " + round, e);
             }

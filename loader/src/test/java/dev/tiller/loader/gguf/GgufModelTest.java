@@ -188,9 +188,7 @@ class GgufModelTest {
 
     @Test
     void whatTheForwardPassCannotDoIsRefused() {
-        refuses(
-                "key llama.attention.clamp_kqv: expected 0.0, found 8.0",
-                m -> m.f32("llama.attention.clamp_kqv", 8));
+        refuses("key llama.attention.clamp_kqv: expected 0.0, found 8.0", m -> m.f32("llama.attention.clamp_kqv", 8));
         refuses("key llama.attention.causal: expected true, found false", m -> m.bool("llama.attention.causal", false));
         refuses(
                 "key llama.attention.scale: expected one by the root of the width of a head, 0.5, found 0.25",

@@ -62,7 +62,8 @@ class GgufPartsTest {
             assertEquals(one.config(), three.config());
             assertEquals(new TreeSet<>(one.tensorNames()), new TreeSet<>(three.tensorNames()));
             for (String name : one.tensorNames()) {
-                assertArrayEquals(one.tensor(name).toFloats(), three.tensor(name).toFloats(), name);
+                assertArrayEquals(
+                        one.tensor(name).toFloats(), three.tensor(name).toFloats(), name);
             }
             assertEquals(first, named.path());
             assertEquals(6, three.tokenizer().vocabSize());
@@ -84,19 +85,21 @@ class GgufPartsTest {
         try (Gguf file = Gguf.open(part(2))) {
             GgufBytes twice = new GgufBytes().u32("split.no", 2).u32("split.count", 3);
             GgufTensor t = file.tensors().iterator().next();
-            twice.tensor(
-                    t.name(), 0, t.data().toArray(java.lang.foreign.ValueLayout.JAVA_BYTE), t.dims());
+            twice.tensor(t.name(), 0, t.data().toArray(java.lang.foreign.ValueLayout.JAVA_BYTE), t.dims());
             Files.write(part(3), twice.build());
             refuses(first, "tensor " + t.name() + ": expected once in all parts, found twice");
         }
-        Files.write(part(3), new GgufBytes().u32("split.no", 2).u32("split.count", 3).build());
+        Files.write(
+                part(3),
+                new GgufBytes().u32("split.no", 2).u32("split.count", 3).build());
         refuses(first, "key split.tensors.count: expected the ");
         Files.write(part(3), third);
         Checkpoint.open(first).close();
     }
 
     private static void refuses(Path path, String message) {
-        TillerException e = assertThrows(TillerException.class, () -> Checkpoint.open(path).close());
+        TillerException e =
+                assertThrows(TillerException.class, () -> Checkpoint.open(path).close());
         assertTrue(e.getMessage().contains(message), e.getMessage());
     }
 }

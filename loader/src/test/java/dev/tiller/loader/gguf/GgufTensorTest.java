@@ -66,7 +66,8 @@ class GgufTensorTest {
     @Test
     void runsMakeUpTheNumbers() throws URISyntaxException {
         int types = 0;
-        try (Gguf file = Gguf.open(Path.of(getClass().getResource("/gguf/runs.gguf").toURI()))) {
+        try (Gguf file =
+                Gguf.open(Path.of(getClass().getResource("/gguf/runs.gguf").toURI()))) {
             for (GgufTensor t : file.tensors()) {
                 float[] whole = t.toFloats();
                 TensorView view = new TensorView(t.name(), t.dtype(), new long[] {whole.length}, t.data(), "test");
@@ -122,8 +123,9 @@ class GgufTensorTest {
                     TillerException.class, () -> file.tensor("t").orElseThrow().toFloats());
             assertTrue(
                     error.getMessage()
-                            .endsWith("tensor t: expected type F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K, Q3_K,"
-                                    + " Q4_K, Q5_K, Q6_K, IQ4_NL or IQ4_XS, found IQ2_XXS"),
+                            .endsWith(
+                                    "tensor t: expected type F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K, Q3_K,"
+                                            + " Q4_K, Q5_K, Q6_K, IQ4_NL or IQ4_XS, found IQ2_XXS"),
                     error.getMessage());
         }
     }

@@ -11,6 +11,8 @@ import com.google.gson.JsonParser;
 import dev.tiller.loader.SharedFiles;
 import dev.tiller.loader.TillerException;
 import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -63,12 +65,39 @@ class GgufTokenizersTest {
         for (String name : List.of("gpt-2", "phi-3", "mpt", "falcon")) {
             compareWithLlamaCpp(vocabulary(name), name);
         }
-        // Files with the same vocabulary: that of phi-3 begins with that of Llama 2, that of Qwen 3 with that of Qwen 2. The
+        // Files with the same vocabulary: that of phi-3 begins with that of Llama 2, that of Qwen 3 with that of Qwen
+        // 2. The
         // file of GPT-NeoX, with that of MPT, is from before the key tokenizer.ggml.pre was introduced.
         compareWithLlamaCpp(vocabulary("phi-3"), "llama-spm");
         compareWithLlamaCpp(vocabulary("gpt-neox"), "mpt");
         Path qwen = SharedFiles.require(Goldens.FOLDER + "qwen3/tokenizer.json");
         compareWithLlamaCpp(keysOf(qwen, "qwen2", -1), "qwen2");
+    }
+
+    /**
+     * gguf-pre.json: ids by llama.cpp's library for the vocabulary of GPT-2, had its file other names of pre-tokenizers;
+     * texts on which the names differ most. Written by hand-made GGUF files that differ in that key alone.
+     */
+    @Test
+    void cutsTextAsLlamaCppDoes(TestReporter reporter) throws IOException {
+        JsonObject expected;
+        try (InputStream in = getClass().getResourceAsStream("/tokenizers/gguf-pre.json")) {
+            expected = JsonParser.parseString(new String(in.readAllBytes(), StandardCharsets.UTF_8))
+                    .getAsJsonObject();
+        }
+        GgufVocabulary gpt2 = vocabulary("gpt-2");
+        List<JsonElement> texts = expected.getAsJsonArray("texts").asList();
+        JsonObject ids = expected.getAsJsonObject("ids");
+        for (String pre : ids.keySet()) {
+            Tokenizer tokenizer = Tokenizer.fromGguf(withPre(gpt2, pre));
+            for (int i = 0; i < texts.size(); i++) {
+                int[] wanted = Goldens.ints(ids.getAsJsonArray(pre).get(i).getAsJsonArray());
+                String text = texts.get(i).getAsString();
+                assertArrayEquals(wanted, tokenizer.encode(text, false), pre + ": " + text);
+            }
+        }
+        assertEquals(14, ids.size());
+        reporter.publishEntry("pre-tokenizers", ids.size() + " kinds, " + texts.size() + " strings each");
     }
 
     private static GgufVocabulary vocabulary(String name) throws IOException {
@@ -189,7 +218,8 @@ class GgufTokenizersTest {
 
     private static GgufVocabulary llama(
             String model, List<String> tokens, float[] scores, int[] types, int bos, boolean addBos) {
-        return new GgufVocabulary("m.gguf", model, null, tokens, scores, types, null, bos, -1, -1, addBos, false, false, false);
+        return new GgufVocabulary(
+                "m.gguf", model, null, tokens, scores, types, null, bos, -1, -1, addBos, false, false, false);
     }
 
     private static GgufVocabulary withPre(GgufVocabulary v, String pre) {

@@ -18,6 +18,9 @@ import java.util.TreeMap;
 
 /** The weights of a model that change when steering is baked in; matrices are [outputs, inputs], the embedding [V, d]. */
 final class BakedWeights {
+    /** Families whose modules write to the residual stream as they are, with one matrix each. */
+    private static final List<String> FAMILIES = List.of("llama", "qwen2");
+
     private final Checkpoint checkpoint;
     private final ModelConfig config;
     private final WeightNames names;
@@ -26,6 +29,10 @@ final class BakedWeights {
     BakedWeights(Checkpoint checkpoint) {
         this.checkpoint = checkpoint;
         this.config = checkpoint.config();
+        if (!FAMILIES.contains(config.modelType())) {
+            throw new TillerException(checkpoint.path() + ": steering is baked into models of the families " + FAMILIES
+                    + ", found " + config.modelType() + "; steer it while it runs instead");
+        }
         this.names = WeightNames.of(config.modelType());
         this.d = config.hiddenSize();
     }

@@ -19,7 +19,9 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -39,6 +41,9 @@ import picocli.CommandLine.Parameters;
             "  tiller inspect --json *.safetensors"
         })
 final class InspectCommand implements Callable<Integer> {
+    /** Names in a line at most. */
+    private static final int MOST_NAMES = 20;
+
     private final Console console;
 
     @Parameters(arity = "1..*", paramLabel = "PATH", description = "Files or model directories.")
@@ -127,6 +132,9 @@ final class InspectCommand implements Callable<Integer> {
                 parameters += checkpoint.tensor(name).elements();
             }
             row("model", path + " (" + c.modelType() + ")");
+            if (!c.partOf().isEmpty()) {
+                row("part", "the text part of a " + c.partOf() + " model; nothing else of it is used");
+            }
             row(
                     "parameters",
                     String.format(
@@ -137,20 +145,40 @@ final class InspectCommand implements Callable<Integer> {
             StoredWeights.lines(checkpoint).forEach(line -> row("weights", line));
             row("blocks", c.blocks() + " (0.." + (c.blocks() - 1) + ")");
             row("width", c.hiddenSize() + ", MLP " + c.intermediateSize());
+            if (c.hasMixture()) {
+                ModelConfig.Mixture m = c.mlp().mixture();
+                row("experts", m.experts() + ", " + m.chosen() + " for each token, " + m.intermediateSize() + " wide");
+            }
             row("attention", c.heads() + " heads, " + c.kvHeads() + " for keys and values, " + c.headDim() + " wide");
             row("vocabulary", c.vocabSize() + (c.tiedEmbeddings() ? ", head tied to the embedding" : ""));
             row(
                     "context",
-                    c.maxPositions() + " tokens, rope " + c.rope().type() + ", theta "
-                            + c.rope().theta());
+                    c.maxPositions() + " tokens, "
+                            + (c.rope() == null
+                                    ? "learned positions"
+                                    : "rope " + c.rope().type() + ", theta "
+                                            + c.rope().theta()));
             row("tokenizer", checkpoint.hasTokenizer() ? checkpoint.tokenizer().vocabSize() + " tokens" : "none");
             row("chat template", checkpoint.chatTemplateSource().isPresent() ? "yes" : "none");
             row("end tokens", checkpoint.generationConfig().eosIds().toString());
             row("fingerprint", checkpoint.fingerprint());
             if (!checkpoint.unused().isEmpty()) {
-                row("not used", String.join(", ", checkpoint.unused()));
+                row("not used", listed(checkpoint.unused()));
             }
         }
+    }
+
+    /** Names; where there are many, by their beginnings. */
+    static String listed(List<String> names) {
+        if (names.size() <= MOST_NAMES) {
+            return String.join(", ", names);
+        }
+        Map<String, Long> groups = names.stream()
+                .collect(Collectors.groupingBy(n -> n.replaceFirst("\\..*", ""), TreeMap::new, Collectors.counting()));
+        return names.size() + " tensors: "
+                + groups.entrySet().stream()
+                        .map(e -> e.getKey() + ".* (" + e.getValue() + ")")
+                        .collect(Collectors.joining(", "));
     }
 
     private void safetensors(Path path) {

@@ -109,6 +109,7 @@ public final class Main implements Runnable {
         commands.put("perplexity", PerplexityCommand::new);
         commands.put("tokenize", TokenizeCommand::new);
         commands.put("render", RenderCommand::new);
+        commands.put("convert", ConvertCommand::new);
         commands.put("cache", CacheCommand::new);
         return commands;
     }

@@ -169,7 +169,7 @@ public final class ModelOptions {
     }
 
     /** The model that comes with the program. */
-    static Path bundled() {
+    public static Path bundled() {
         Path path = home().resolve("models").resolve("microworld");
         if (!Files.isDirectory(path)) {
             throw new TillerException("no --model was given and the bundled one is not at " + path.toAbsolutePath());

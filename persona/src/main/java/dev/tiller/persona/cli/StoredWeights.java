@@ -18,7 +18,9 @@ import java.util.Map;
 final class StoredWeights {
     /** Weights that are stacked in one matrix, which has one format. */
     private static final List<List<WeightRole>> STACKED = List.of(
-            List.of(WeightRole.Q, WeightRole.K, WeightRole.V), List.of(WeightRole.GATE, WeightRole.UP));
+            List.of(WeightRole.Q, WeightRole.K, WeightRole.V),
+            List.of(WeightRole.GATE, WeightRole.UP),
+            List.of(WeightRole.EXPERT_GATE, WeightRole.EXPERT_UP));
 
     private record Kind(DType stored, WeightFormat kept) {}
 
@@ -32,7 +34,10 @@ final class StoredWeights {
         for (String name : model.tensorNames()) {
             TensorView view = model.tensor(name);
             WeightFormat own = view.shape().length == 2 ? WeightFormat.natural(view.dtype()) : WeightFormat.F32;
-            bytes.merge(new Kind(view.dtype(), joined.getOrDefault(name, own)), view.data().byteSize(), Long::sum);
+            bytes.merge(
+                    new Kind(view.dtype(), joined.getOrDefault(name, own)),
+                    view.data().byteSize(),
+                    Long::sum);
             all += view.data().byteSize();
         }
         long total = Math.max(1, all);
@@ -49,28 +54,48 @@ final class StoredWeights {
             case NUMBERS -> ", rounded";
         };
         return String.format(
-                Locale.ROOT, "%-6s %5.1f%% of %.1f MB, kept as %s%s", kind.stored, 100.0 * bytes / total, total / 1e6, kept,
+                Locale.ROOT,
+                "%-6s %5.1f%% of %.1f MB, kept as %s%s",
+                kind.stored,
+                100.0 * bytes / total,
+                total / 1e6,
+                kept,
                 how);
     }
 
     /** The format of each weight whose matrix holds others too. */
     private static Map<String, WeightFormat> joined(Checkpoint model) {
         WeightNames names = WeightNames.of(model.config().modelType());
+        boolean mixture = model.config().hasMixture();
         Map<String, WeightFormat> out = new HashMap<>();
         for (int b = 0; b < model.config().blocks(); b++) {
             for (List<WeightRole> roles : STACKED) {
-                List<TensorView> parts = new ArrayList<>();
-                for (WeightRole role : roles) {
-                    if (names.has(role)) {
-                        model.find(names.name(role, b)).ifPresent(parts::add);
-                    }
+                int experts = roles.getFirst().perExpert() && mixture
+                        ? model.config().mlp().mixture().experts()
+                        : 1;
+                for (int e = 0; e < experts; e++) {
+                    join(parts(model, names, roles, b, e), out);
                 }
-                parts.stream()
-                        .map(part -> WeightFormat.natural(part.dtype()))
-                        .reduce(WeightFormat::joined)
-                        .ifPresent(format -> parts.forEach(part -> out.put(part.name(), format)));
             }
         }
         return out;
+    }
+
+    private static List<TensorView> parts(
+            Checkpoint model, WeightNames names, List<WeightRole> roles, int block, int expert) {
+        List<TensorView> parts = new ArrayList<>();
+        for (WeightRole role : roles) {
+            if (names.has(role)) {
+                model.find(names.name(role, block, expert)).ifPresent(parts::add);
+            }
+        }
+        return parts;
+    }
+
+    private static void join(List<TensorView> parts, Map<String, WeightFormat> out) {
+        parts.stream()
+                .map(part -> WeightFormat.natural(part.dtype()))
+                .reduce(WeightFormat::joined)
+                .ifPresent(format -> parts.forEach(part -> out.put(part.name(), format)));
     }
 }

@@ -158,6 +158,9 @@ class BakeCommandTest {
         String ablate = vector("ablate", 2, 56, 1);
         CliRun.of("bake", "--quiet", "--model", qwen, "--vector", ablate, "--as", "lora", "--out", dir.toString())
                 .failsWith("not empty");
+        String wide = vector("ablate", 3, 64, 1);
+        CliRun.of("bake", "--quiet", "--model", model("olmo2"), "--vector", wide, "--as", "orthogonal", "--out", out)
+                .failsWith("[llama, qwen2], found olmo2");
     }
 
     /** A tolerance says nothing where the steering changes less than that: as near as no steering is not near. */
