@@ -2,6 +2,7 @@ package dev.tiller.loader;
 
 import dev.tiller.loader.gguf.GgufModel;
 import dev.tiller.loader.gguf.GgufParts;
+import dev.tiller.loader.hub.HubCache;
 import dev.tiller.loader.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -86,10 +87,10 @@ public final class Checkpoint implements AutoCloseable {
         return source.path();
     }
 
-    /** Short name for people: the last part of the path, without .gguf. */
+    /** Short name for people: the last part of the path, without .gguf; that of the repository for a downloaded model. */
     public String name() {
         Path last = path().toAbsolutePath().normalize().getFileName();
-        String name = last == null ? path().toString() : last.toString();
+        String name = HubCache.modelName(path()).orElse(last == null ? path().toString() : last.toString());
         return name.toLowerCase(Locale.ROOT).endsWith(GGUF) ? name.substring(0, name.length() - GGUF.length()) : name;
     }
 

@@ -79,7 +79,8 @@ final class BlobDownload {
         HubCache.directories(part.getParent());
         Path lockFile = cache.lock(id, file.etag());
         HubCache.directories(lockFile.getParent());
-        try (HubLock _ = lock(lockFile)) {
+        HubLock lock = lock(lockFile);
+        try {
             Path blob = cache.blob(id, file.etag());
             if (HubCache.isWhole(blob, file)) {
                 received.set(Files.size(blob));
@@ -87,6 +88,8 @@ final class BlobDownload {
             }
             fetchRight();
             move(blob);
+        } finally {
+            lock.close();
         }
     }
 
@@ -128,7 +131,7 @@ final class BlobDownload {
 
     /** Until there are as many bytes as the file has. */
     private void fetch() throws IOException, InterruptedException {
-        Patience patience = new Patience(limits, what);
+        Patience patience = new Patience(limits, what, notes);
         long best = left(cache, id, file);
         while (true) {
             long have = left(cache, id, file);
@@ -137,7 +140,7 @@ final class BlobDownload {
                 discard(); // also what is larger than the file, or not a file
             }
             if (have == file.size()) {
-                close(open()); // an empty file exists from here on
+                keep();
                 return;
             }
             try {
@@ -222,8 +225,11 @@ final class BlobDownload {
         return at;
     }
 
-    private void close(PartFile out) {
-        writing(out::close);
+    /** Makes sure that all bytes, which may be none, are on disk: the connection may have broken after the last. */
+    private void keep() throws IOException {
+        try (PartFile out = open()) {
+            writing(out::force);
+        }
     }
 
     private PartFile open() {
@@ -254,8 +260,8 @@ final class BlobDownload {
                 e);
     }
 
-    private void discard() throws IOException {
-        Files.deleteIfExists(part);
+    private void discard() {
+        writing(() -> Files.deleteIfExists(part));
         received.set(0);
     }
 

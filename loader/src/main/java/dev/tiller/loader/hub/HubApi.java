@@ -7,6 +7,7 @@ import dev.tiller.loader.Messages;
 import dev.tiller.loader.TillerException;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.net.ConnectException;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.time.DateTimeException;
@@ -23,7 +24,7 @@ final class HubApi {
     /** The longest listings of real repositories have a tenth of it. */
     private static final int MAX_LISTING = 16 << 20;
 
-    private static final int MAX_TEXT = 64 << 20;
+    private static final int MAX_TEXT = 32 << 20;
 
     /** Beyond all models, and so that sums of sizes stay within 64 bits. */
     private static final long MAX_FILE = 1L << 45;
@@ -52,7 +53,7 @@ final class HubApi {
     }
 
     private <T> T retrying(String what, Attempt<T> attempt) throws InterruptedException {
-        Patience patience = new Patience(limits, what);
+        Patience patience = new Patience(limits, what, note -> {});
         while (true) {
             try {
                 return attempt.run();
@@ -76,6 +77,9 @@ final class HubApi {
                 }
                 answer.checkPlain();
                 return answer.body().all(MAX_LISTING);
+            } catch (ConnectException e) {
+                // The first contact: more likely a wrong name or no network at all than a passing trouble.
+                throw new TillerException(source + ": " + Patience.reason(e), e);
             }
         });
         JsonObject json = Json.parseObject(new String(bytes, StandardCharsets.UTF_8), source);

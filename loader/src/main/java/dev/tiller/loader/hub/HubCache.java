@@ -70,7 +70,7 @@ public record HubCache(Path folder) {
     public Path find(HubId id) {
         String pull = ": tiller pull " + id;
         String revision = id.revisionOrMain();
-        if (!Files.isDirectory(repo(id))) {
+        if (!hasAny(id)) {
             throw new TillerException(id + ": not in the cache (" + folder + ")" + pull);
         }
         String commit = HubId.isCommit(revision)
@@ -88,6 +88,11 @@ public record HubCache(Path folder) {
                     .orElseThrow(() -> new TillerException(id + ": not in the cache (" + snapshot + ")" + pull));
         }
         return whole(id, snapshot, pull);
+    }
+
+    /** True if something of the repository is here. */
+    public boolean hasAny(HubId id) {
+        return Files.isDirectory(repo(id));
     }
 
     private static Path whole(HubId id, Path snapshot, String pull) {
@@ -182,12 +187,10 @@ public record HubCache(Path folder) {
         try {
             Files.createDirectories(target.getParent());
             try {
-                if (links && linked(temporary, target.getParent().relativize(blob))) {
-                    Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
-                } else {
-                    // As the Python tools do: where there are no links, nothing is kept twice.
-                    Files.move(blob, target, StandardCopyOption.ATOMIC_MOVE);
+                if (!links || !linked(temporary, target.getParent().relativize(blob))) {
+                    copy(blob, temporary);
                 }
+                Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
             } finally {
                 Files.deleteIfExists(temporary);
             }
@@ -207,6 +210,27 @@ public record HubCache(Path folder) {
                 return false; // Windows without the right to make links, or a file system without them
             }
             throw e;
+        }
+    }
+
+    /** A second name of the same bytes, or the bytes once more where the file system knows no such thing. */
+    private static void copy(Path blob, Path to) throws IOException {
+        try {
+            Files.createLink(to, blob);
+        } catch (UnsupportedOperationException | IOException e) {
+            Files.copy(blob, to);
+        }
+    }
+
+    /** Deletes the blob of a file that is in its snapshot as a copy: as in Python, nothing is kept twice. */
+    void dropIfCopied(HubId id, String commit, RemoteFile file) {
+        Path copy = snapshot(id, commit).resolve(file.name());
+        try {
+            if (!Files.isSymbolicLink(copy) && isWhole(copy, file)) {
+                Files.deleteIfExists(blob(id, file.etag()));
+            }
+        } catch (IOException e) {
+            return; // it takes room and does no harm
         }
     }
 

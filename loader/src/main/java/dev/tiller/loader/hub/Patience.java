@@ -9,19 +9,26 @@ import java.net.http.HttpConnectTimeoutException;
 import java.net.http.HttpTimeoutException;
 import java.nio.channels.UnresolvedAddressException;
 import java.time.Duration;
+import java.util.function.Consumer;
 
 /** Counts what went wrong with one request or file; waits longer each time, and in the end gives up. */
 final class Patience {
     private static final Duration LONGEST_OWN_WAIT = Duration.ofSeconds(30);
+    private static final Duration WORTH_A_NOTE = Duration.ofSeconds(4);
 
     private final HubLimits limits;
     private final String what;
+    private final Consumer<String> notes;
     private int failures;
 
-    /** @param what the request or file, for messages */
-    Patience(HubLimits limits, String what) {
+    /**
+     * @param what the request or file, for messages
+     * @param notes hears of longer waits
+     */
+    Patience(HubLimits limits, String what, Consumer<String> notes) {
         this.limits = limits;
         this.what = what;
+        this.notes = notes;
     }
 
     /** Something was gained since the last failure. */
@@ -43,7 +50,11 @@ final class Patience {
         }
         Duration own = Duration.ofSeconds(1L << Math.min(failures - 1, 10));
         Duration wait = own.compareTo(LONGEST_OWN_WAIT) < 0 ? own : LONGEST_OWN_WAIT;
-        limits.pause().sleep(asked != null && asked.compareTo(wait) > 0 ? asked : wait);
+        wait = asked != null && asked.compareTo(wait) > 0 ? asked : wait;
+        if (wait.compareTo(WORTH_A_NOTE) >= 0) {
+            notes.accept(what + ": " + reason(e) + "; trying again in " + wait.toSeconds() + " s");
+        }
+        limits.pause().sleep(wait);
     }
 
     /** A certificate does not become valid by asking again. */

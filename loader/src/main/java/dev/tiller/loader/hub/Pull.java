@@ -12,6 +12,7 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletionService;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -121,17 +122,20 @@ public final class Pull implements AutoCloseable {
             throw new TillerException(cache.folder() + ": expected room for " + missing + " bytes, found "
                     + plan.free().get());
         }
-        download(plan);
+        Set<String> came = download(plan);
         List<RemoteFile> placed = new ArrayList<>(remote);
         placed.sort(Comparator.comparing(f -> f.name().equals(Selection.CONFIG)));
         for (RemoteFile file : placed) {
             cache.place(id, plan.commit(), file, settings.links());
         }
         cache.remember(id, plan.commit());
+        // Older snapshots may link to blobs that were here before.
+        remote.stream().filter(f -> came.contains(f.etag())).forEach(f -> cache.dropIfCopied(id, plan.commit(), f));
         return plan.path();
     }
 
-    private void download(PullPlan plan) throws InterruptedException {
+    /** Downloads what is not here; gives the ETags of what came. */
+    private Set<String> download(PullPlan plan) throws InterruptedException {
         ConcurrentLinkedQueue<String> notes = new ConcurrentLinkedQueue<>();
         // By checksum: files of the same content are one blob.
         Map<String, BlobDownload> downloads = new LinkedHashMap<>();
@@ -144,6 +148,7 @@ public final class Pull implements AutoCloseable {
             }
         }
         long start = here;
+        long[] told = {-1};
         Runnable tick = () -> {
             for (String note = notes.poll(); note != null; note = notes.poll()) {
                 listener.note(note);
@@ -152,7 +157,10 @@ public final class Pull implements AutoCloseable {
             for (BlobDownload download : downloads.values()) {
                 done += download.received.get();
             }
-            listener.bytes(Math.min(done, plan.total()), plan.total());
+            if (done != told[0]) {
+                told[0] = done;
+                listener.bytes(Math.min(done, plan.total()), plan.total());
+            }
         };
         List<Callable<Void>> tasks = new ArrayList<>();
         for (BlobDownload download : downloads.values()) {
@@ -162,6 +170,7 @@ public final class Pull implements AutoCloseable {
             });
         }
         inParallel(tasks, tick);
+        return downloads.keySet();
     }
 
     /** Results in the order of the tasks; the first failure stops the others and is thrown. */

@@ -147,6 +147,27 @@ class PullTest {
 
     @Test
     void copiesWhereThereAreNoLinks() throws IOException {
+        hub.file("vocab.json", hub.files.get("tokenizer.json"));
+        Pulling p = pulling();
+        Path linked = p.run("org/tiny");
+        p.links = false;
+        hub.file("config.json", Pulling.random(10, 3)).file("merges.txt", hub.files.get("config.json")).commit =
+                "d".repeat(40);
+        Path copied = p.run("org/tiny");
+        assertFalse(Files.isSymbolicLink(copied.resolve("config.json")));
+        assertTrue(Files.exists(linked.resolve("model.safetensors")));
+        assertFalse(Files.exists(p.cache.blob(HubId.parse("org/tiny"), hub.etag("config.json"))));
+        p.assertWhole(
+                copied,
+                Stream.concat(Pulling.NEEDED.stream(), Stream.of("merges.txt", "vocab.json"))
+                        .sorted()
+                        .toList());
+        assertEquals(0, p.plan("org/tiny").missing());
+        assertEquals(copied, p.cache.find(HubId.parse("org/tiny")));
+    }
+
+    @Test
+    void copiesAlone() throws IOException {
         Pulling p = pulling();
         p.links = false;
         Path snapshot = p.run("org/tiny");

@@ -3,7 +3,9 @@ package dev.tiller.persona.cli;
 import dev.tiller.engine.WeightCache;
 import dev.tiller.kernels.WeightFormat;
 import dev.tiller.loader.Checkpoint;
-import dev.tiller.loader.TillerException;
+import dev.tiller.loader.hub.HubId;
+import dev.tiller.loader.hub.HubModels;
+import dev.tiller.loader.hub.HubSettings;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.ZoneId;
@@ -31,6 +33,7 @@ import picocli.CommandLine.Option;
             "Examples:",
             "  tiller cache add --model DIR --weights bf16",
             "  tiller cache",
+            "  tiller cache models",
             "  tiller cache clear"
         })
 final class CacheCommand implements Callable<Integer> {
@@ -74,7 +77,7 @@ final class CacheCommand implements Callable<Integer> {
                             names = "--model",
                             paramLabel = "PATH",
                             description =
-                                    "Hugging Face directory or .gguf file (default: the bundled models/microworld).")
+                                    "Hugging Face directory, .gguf file or org/name (default: the bundled models/microworld).")
                     Path model,
             @Option(
                             names = "--weights",
@@ -82,7 +85,7 @@ final class CacheCommand implements Callable<Integer> {
                             converter = ModelOptions.Weights.class,
                             description = "As in the commands that will use them (default: as stored).")
                     WeightFormat weights) {
-        Path file = cache.add(model == null ? ModelOptions.bundled() : model, weights);
+        Path file = cache.add(model == null ? ModelOptions.bundled() : ModelPath.find("--model ", model), weights);
         console.line(file.toString());
         return Main.OK;
     }
@@ -94,18 +97,47 @@ final class CacheCommand implements Callable<Integer> {
                             paramLabel = "PATH",
                             description = "Model whose weights are deleted (default: all).")
                     Path model) {
-        if (model != null && !Files.exists(model) && model.getNameCount() > 1) {
-            throw new TillerException("--model " + model + ": no such file or directory");
-        }
         String name = null;
-        if (model != null && Files.exists(model)) {
-            try (Checkpoint checkpoint = Checkpoint.open(model)) {
+        if (model != null && !Files.exists(model) && model.getNameCount() == 1) {
+            name = model.toString(); // as "cache list" shows it
+        } else if (model != null) {
+            try (Checkpoint checkpoint = Checkpoint.open(ModelPath.find("--model ", model))) {
                 name = checkpoint.name();
             }
-        } else if (model != null) {
-            name = model.toString();
         }
         console.line("deleted " + megabytes(cache.clear(name)));
+        return Main.OK;
+    }
+
+    @Command(
+            name = "models",
+            description = "Show the models that \"tiller pull\" and the Python tools have downloaded.")
+    int models(
+            @Option(
+                            names = "--remove",
+                            paramLabel = "ORG/NAME",
+                            description = "Delete this one, for all programs that share the cache.")
+                    String remove) {
+        Path folder = HubSettings.cache(System.getenv());
+        HubModels models = new HubModels(folder);
+        if (remove != null) {
+            console.line("deleted " + ByteCount.text(models.remove(HubId.parse(remove))));
+            return Main.OK;
+        }
+        List<HubModels.Entry> entries = models.list();
+        long bytes = 0;
+        for (HubModels.Entry e : entries) {
+            bytes += e.bytes();
+            console.line(String.format(
+                    Locale.ROOT,
+                    "%9s  %d %-9s  %s",
+                    ByteCount.text(e.bytes()),
+                    e.snapshots(),
+                    e.snapshots() == 1 ? "revision" : "revisions",
+                    console.visible(e.repo())));
+        }
+        console.line(entries.size() + (entries.size() == 1 ? " model, " : " models, ") + ByteCount.text(bytes) + " in "
+                + folder);
         return Main.OK;
     }
 

@@ -46,7 +46,10 @@ final class InspectCommand implements Callable<Integer> {
 
     private final Console console;
 
-    @Parameters(arity = "1..*", paramLabel = "PATH", description = "Files or model directories.")
+    @Parameters(
+            arity = "1..*",
+            paramLabel = "PATH",
+            description = "Files, model directories, or org/name of downloaded models.")
     private List<Path> paths;
 
     @Option(names = "--json", description = "One line of JSON per path instead of a table.")
@@ -81,10 +84,8 @@ final class InspectCommand implements Callable<Integer> {
         return code;
     }
 
-    private void inspect(Path path) {
-        if (!Files.exists(path)) {
-            throw new TillerException(path + ": no such file or directory");
-        }
+    private void inspect(Path given) {
+        Path path = ModelPath.find("", given);
         String name = path.toString();
         if (Files.isDirectory(path)) {
             model(path);

@@ -110,6 +110,7 @@ public final class Main implements Runnable {
         commands.put("tokenize", TokenizeCommand::new);
         commands.put("render", RenderCommand::new);
         commands.put("convert", ConvertCommand::new);
+        commands.put("pull", PullCommand::new);
         commands.put("cache", CacheCommand::new);
         return commands;
     }

@@ -25,7 +25,9 @@ public final class ModelOptions {
     @Option(
             names = "--model",
             paramLabel = "PATH",
-            description = "Hugging Face directory or .gguf file (default: the bundled models/microworld).")
+            description =
+                    "Hugging Face directory, .gguf file, or org/name[@revision] after \"tiller pull\" (default: the"
+                            + " bundled models/microworld).")
     private Path model;
 
     @Option(
@@ -77,7 +79,7 @@ public final class ModelOptions {
 
     /** The model's directory or file. */
     public Path path() {
-        return model != null ? check(model) : bundled();
+        return model != null ? ModelPath.find("--model ", model) : bundled();
     }
 
     /** True if no model was named, so that the bundled one is taken. */
@@ -147,7 +149,7 @@ public final class ModelOptions {
         Model loaded = Model.load(path, loadOptions());
         note(
                 console,
-                path.toAbsolutePath().normalize().getFileName() + ": "
+                ModelPath.name(path) + ": "
                         + loaded.spec().blocks() + " blocks, width "
                         + loaded.spec().width() + "; " + loaded.backend().description()
                         + (loaded.weightsCached() ? "; weights from the cache" : ""));
@@ -173,13 +175,6 @@ public final class ModelOptions {
         Path path = home().resolve("models").resolve("microworld");
         if (!Files.isDirectory(path)) {
             throw new TillerException("no --model was given and the bundled one is not at " + path.toAbsolutePath());
-        }
-        return path;
-    }
-
-    private static Path check(Path path) {
-        if (!Files.exists(path)) {
-            throw new TillerException("--model " + path + ": no such file or directory");
         }
         return path;
     }

@@ -13,15 +13,27 @@ final class ProgressLine implements Progress, AutoCloseable {
 
     private final Console console;
     private final boolean silent;
+    private final boolean bytes;
     private String stage;
     private long started;
     private long shown;
     private long lastDone;
+    private long firstDone;
     private boolean open;
 
     ProgressLine(Console console, boolean silent) {
+        this(console, silent, false);
+    }
+
+    private ProgressLine(Console console, boolean silent, boolean bytes) {
         this.console = console;
         this.silent = silent;
+        this.bytes = bytes;
+    }
+
+    /** Units are bytes, some of which may have been there before: the rate is that of the others. */
+    static ProgressLine ofBytes(Console console, boolean silent) {
+        return new ProgressLine(console, silent, true);
     }
 
     @Override
@@ -36,6 +48,7 @@ final class ProgressLine implements Progress, AutoCloseable {
             stage = what;
             started = now;
             shown = now;
+            firstDone = bytes ? done : 0;
         }
         lastDone = done;
         boolean end = done >= total;
@@ -49,15 +62,15 @@ final class ProgressLine implements Progress, AutoCloseable {
     private String text(long done, long total, double seconds) {
         StringBuilder s = new StringBuilder(stage)
                 .append(": ")
-                .append(done)
+                .append(bytes ? ByteCount.text(done) : done)
                 .append(" of ")
-                .append(total);
-        if (done > 0 && seconds > 0) {
-            double rate = done / seconds;
-            s.append(String.format(Locale.ROOT, ", %.1f/s", rate));
+                .append(bytes ? ByteCount.text(total) : total);
+        if (done > firstDone && seconds > 0) {
+            double rate = (done - firstDone) / seconds;
+            s.append(bytes ? ", " + ByteCount.text(rate) + "/s" : String.format(Locale.ROOT, ", %.1f/s", rate));
             if (done >= total) {
                 s.append(", took ").append(time(seconds));
-            } else if (done >= total / 10) {
+            } else if (bytes ? seconds >= 1 : done >= total / 10) {
                 s.append(", ").append(time((total - done) / rate)).append(" left");
             }
         }

@@ -164,10 +164,7 @@ final class RenderCommand implements Callable<Integer> {
         if (templateFile != null) {
             return ChatTemplate.parse(Files.readString(templateFile), templateFile.toString());
         }
-        Path path = model == null ? ModelOptions.bundled() : model;
-        if (!Files.exists(path)) {
-            throw new TillerException("--model " + path + ": no such file or directory");
-        }
+        Path path = model == null ? ModelOptions.bundled() : ModelPath.find("--model ", model);
         String source =
                 Files.isDirectory(path) ? TokenizerFiles.chatTemplate(path).orElse(null) : null;
         if (source != null) {

@@ -38,8 +38,8 @@ final class TokenizeCommand implements Callable<Integer> {
     @Option(
             names = "--model",
             paramLabel = "PATH",
-            description =
-                    "Model directory, .gguf file, tokenizer.json or tokenizer.model (default: the bundled model).")
+            description = "Model directory, .gguf file, org/name, tokenizer.json or tokenizer.model (default: the bundled"
+                    + " model).")
     private Path model;
 
     @Option(names = "--json", description = "JSON strings in, JSON objects out, one per line.")
@@ -75,10 +75,8 @@ final class TokenizeCommand implements Callable<Integer> {
         return Main.OK;
     }
 
-    private static Tokenizer tokenizer(Path path) {
-        if (!Files.exists(path)) {
-            throw new TillerException("--model " + path + ": no such file or directory");
-        }
+    private static Tokenizer tokenizer(Path given) {
+        Path path = ModelPath.find("--model ", given);
         if (Files.isDirectory(path) && TokenizerFiles.hasTokenizer(path)) {
             return TokenizerFiles.tokenizer(path);
         }

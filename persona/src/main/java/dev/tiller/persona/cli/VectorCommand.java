@@ -133,7 +133,7 @@ final class VectorCommand implements Callable<Integer> {
         if (model == null) {
             imported = VectorImport.read(file, foreign.options(op, name, null));
         } else {
-            try (Model loaded = Model.load(model)) {
+            try (Model loaded = Model.load(ModelPath.find("--model ", model))) {
                 imported = VectorImport.read(file, foreign.options(op, name, loaded));
             }
         }
