@@ -86,7 +86,7 @@ for model in "$@"; do
     fi
     text=${TEXT:-../shared/data/wikitext-2/test.txt}
     if wanted quality && [ -r "$text" ]; then
-        keep "quality-$name" quality --model "$model" --text "$text" --windows 0..15
+        keep "quality-$name" quality --model "$model" --text "$text" --windows 0..7
     elif wanted quality; then
         echo "compare-peers: no text $text: the quality of formats was not measured" >&2
     fi

@@ -62,7 +62,7 @@ class QualityCommandTest {
         Files.writeString(folder.resolve("quality.md"), "\nWhat people say.\n");
         assertEquals(0, Outcome.of(List.of("bench", "page", folder.toString())).code());
         String page = Files.readString(folder.resolve("README.md"));
-        assertTrue(page.contains("\nWhat people say.\n\n## What formats of weights change: microworld"), page);
+        assertTrue(page.contains("\nWhat people say.\n\n### What formats of weights change: microworld"), page);
         assertTrue(page.contains("| q4+q8 | ") && page.contains("(quality-small.svg)"), page);
         assertTrue(Files.readString(folder.resolve("quality-small.svg")).contains("q4+q8"), page);
     }

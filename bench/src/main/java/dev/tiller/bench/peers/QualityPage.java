@@ -22,7 +22,7 @@ final class QualityPage {
         String name = file.getFileName().toString();
         JsonObject o = Json.readObject(file);
         String model = Json.string(o, "model", name);
-        page.append("\n## What formats of weights change: ").append(model).append("\n\n");
+        page.append("\n### What formats of weights change: ").append(model).append("\n\n");
         page.append(String.format(
                 Locale.ROOT,
                 "%d tokens of %s in %d windows of %d; with float32 weights the perplexity is %.4f. KL(float32 || format) of"

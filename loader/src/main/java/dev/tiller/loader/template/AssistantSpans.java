@@ -18,7 +18,7 @@ public final class AssistantSpans {
      * <p>Where the template has {@code {% generation %}} blocks, they are the answer. Otherwise a turn begins where the
      * prompt for it ends and ends where the conversation up to it ends, without white space behind; where the template
      * prints that beginning otherwise in a longer conversation, it is from the first to the last of the message's own texts
-     * ({@link RoleSpans#all}), with the {@code eos_token} that follows.
+     * ({@link RoleSpans#all}), with the marker before a thought and the {@code eos_token} that follows.
      *
      * @param rendering how the text was rendered
      * @param chat the text
@@ -38,19 +38,22 @@ public final class AssistantSpans {
                     .map(RoleSpan::span)
                     .toList();
             if (!texts.isEmpty()) {
-                turns.add(turn(rendering, chat.text(), k, texts));
+                turns.add(turn(rendering, chat.text(), k, texts, thinking));
             }
         }
         return List.copyOf(turns);
     }
 
-    private static Span turn(RoleSpans.Rendering rendering, String text, int message, List<Span> texts) {
+    private static Span turn(
+            RoleSpans.Rendering rendering, String text, int message, List<Span> texts, ThinkingMarkers thinking) {
         int first = texts.getFirst().start();
         int last = texts.getLast().end();
         int start = common(rendering, text, message, true);
         int end = common(rendering, text, message + 1, false);
         if (start < 0 || start > first) {
-            start = first;
+            String before = text.substring(0, first).stripTrailing();
+            boolean opens = thinking != null && before.endsWith(thinking.open());
+            start = opens ? before.length() - thinking.open().length() : first;
         }
         if (end < last) {
             String eos = rendering.variables().get("eos_token") instanceof String token ? token : "";

@@ -42,7 +42,14 @@ class HostileTemplateTest {
                 "{% set s = '1' * 9000000 %}{% for i in range(99999) %}{{ s|int }}{% endfor %}",
                 "{% set n = 7 ** 2900 %}{% for i in range(99999) %}{% for j in range(99) %}{% set m = n * 7 // n * n % n %}"
                         + "{% endfor %}{% endfor %}",
+                "{% for k in range(99999) %}{% set d = dict(a=1, b=2) %}{% for a, b in d|dictsort %}{% endfor %}"
+                        + "{% for j in range(99) %}{% set x = d.items()|list %}{% endfor %}{% endfor %}",
+                "{% set l = range(99999)|list %}{% for i in l %}{% set x = l|sort(reverse=true)|first %}{% endfor %}",
                 // Text.
+                "{{ ('%s' * 9) % (('a' * 99999999,) * 9) }}",
+                "{{ (['a'] * 99999)|join('b' * 99999) }}",
+                "{{ ['a' * 99999] * 9999 }}",
+                "{% filter upper %}{% for i in range(99999) %}{{ 'a' * 9999 }}{% endfor %}{% endfilter %}",
                 "{{ 'a' * 1000000000 }}",
                 "{{ 'ab' * (10 ** 18) }}",
                 "{{ 1000000000 * 'a' }}",
@@ -95,6 +102,8 @@ class HostileTemplateTest {
                         + "{% set ns.m = [ns.m] %}{% endfor %}{{ [ns.l, ns.m]|sort }}",
                 "{% set ns = namespace(g=['a']) %}{% for i in range(9999) %}{% set ns.g = ns.g|map('upper') %}"
                         + "{% endfor %}{{ ns.g|list }}",
+                "{% set ns = namespace() %}{% set ns.self = {'a': [ns]} %}{{ ns.self }}",
+                "{% set ns = namespace() %}{% set ns.a = [ns] %}{% set ns.b = [ns] %}{{ ns.a == ns.b }}{{ ns.a ~ ns.b }}",
                 "{% set ns = namespace() %}{% set ns.self = ns %}{{ ns }}",
                 "{% set ns = namespace() %}{% set ns.self = [ns] %}{{ ns.self }}");
     }
@@ -108,8 +117,9 @@ class HostileTemplateTest {
     void endsInALimit(String source) {
         TemplateException error = assertThrows(
                 TemplateException.class,
-                () -> ChatTemplate.parse(source, "hostile").render(Map.of(), NOW));
+                () -> ChatTemplate.parse("\n\n" + source, "hostile").render(Map.of(), NOW));
         assertEquals(Kind.LIMIT, error.kind(), error.getMessage());
+        assertTrue(error.getMessage().startsWith("hostile, line 3: "), error.getMessage());
     }
 
     static Stream<String> tooLargeNumbers() {
@@ -117,6 +127,10 @@ class HostileTemplateTest {
                 "{{ 10 ** (10 ** 10) }}",
                 "{{ 2 ** 10000000000 }}",
                 "{{ 99999999999999999999 ** 99999999999999999999 }}",
+                "{% for i in range(10 ** 12) %}{% endfor %}",
+                "{% for i in range(10 ** 12) if false %}{% endfor %}",
+                "{{ range(10 ** 12)|list|length }}",
+                "{{ (10 ** 11) in range(0, 10 ** 12, 3)|map('abs') }}",
                 "{{ range(10 ** 18) }}",
                 "{{ range(0, -(10 ** 30), -1) }}",
                 "{{ range(9223372036854775807, -9223372036854775807, -1)|list }}",
@@ -128,8 +142,9 @@ class HostileTemplateTest {
     void endsInAnArithmeticError(String source) {
         TemplateException error = assertThrows(
                 TemplateException.class,
-                () -> ChatTemplate.parse(source, "hostile").render(Map.of(), NOW));
+                () -> ChatTemplate.parse("\n\n" + source, "hostile").render(Map.of(), NOW));
         assertEquals(Kind.ARITHMETIC, error.kind(), error.getMessage());
+        assertTrue(error.getMessage().startsWith("hostile, line 3: "), error.getMessage());
     }
 
     static Stream<String> tooDeepToParse() {

@@ -111,6 +111,42 @@ class FileCommandsTest {
         }
     }
 
+    /** Places count characters; the flag is one, and two chars of Java. */
+    @Test
+    void renderShowsWhoSaysWhat() throws IOException {
+        String messages =
+                "[{\"role\": \"user\", \"content\": \"\uD83C\uDFF4 Hi\"}, {\"role\": \"assistant\", \"content\": \"Yes.\"},"
+                        + " {\"role\": \"user\", \"content\": \"So\"}]";
+        String line = "{\"messages\": " + messages + ", \"add_generation_prompt\": true}\n";
+        JsonObject answer =
+                json(CliRun.withInput(line, "render", "--json", "--spans").ok());
+        String text = answer.get("output").getAsString();
+        assertEquals(
+                List.of("user \uD83C\uDFF4 Hi", "assistant Yes.", "user So"),
+                answer.getAsJsonArray("spans").asList().stream()
+                        .map(JsonElement::getAsJsonObject)
+                        .map(o -> o.get("role").getAsString() + " "
+                                + part(
+                                        text,
+                                        o.get("start").getAsInt(),
+                                        o.get("end").getAsInt()))
+                        .toList());
+        assertEquals(1, answer.getAsJsonArray("assistant").size());
+        var turn = answer.getAsJsonArray("assistant").get(0).getAsJsonArray();
+        assertEquals(
+                "Yes.<|im_end|>", part(text, turn.get(0).getAsInt(), turn.get(1).getAsInt()));
+        Path file = Files.writeString(dir.resolve("chat.json"), messages);
+        assertEquals(
+                answer,
+                json(CliRun.of("render", "--messages", file.toString(), "--spans")
+                        .ok()));
+    }
+
+    private static String part(String text, int start, int end) {
+        int from = text.offsetByCodePoints(0, start);
+        return text.substring(from, text.offsetByCodePoints(from, end - start));
+    }
+
     @Test
     void inspectJudgesEveryFile() throws IOException {
         Path good = dir.resolve("good.safetensors");
