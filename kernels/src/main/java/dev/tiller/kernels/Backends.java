@@ -69,10 +69,20 @@ public final class Backends {
         if (bits != null && !bits.matches("128|256|512")) {
             throw new TillerException("expected -Dtiller.vector.bits 128, 256 or 512, found \"" + bits + "\"");
         }
-        if (ModuleLayer.boot().findModule("jdk.incubator.vector").isEmpty()) {
+        if (!hasVectors()) {
             return "Java was started without --add-modules=jdk.incubator.vector";
         }
         int preferred = SimdBackend.preferredBits();
         return preferred >= 128 ? null : "this Java machine has no vectors of 128 bits or more for this processor";
+    }
+
+    /** By a class, as it need not come as a module: see the program's script. */
+    private static boolean hasVectors() {
+        try {
+            Class.forName("jdk.incubator.vector.FloatVector", false, Backends.class.getClassLoader());
+            return true;
+        } catch (ClassNotFoundException e) {
+            return false;
+        }
     }
 }

@@ -13,8 +13,9 @@ import java.util.jar.JarFile;
 import java.util.stream.Stream;
 
 /**
- * Does what a first use of the program does, so that Java can list the classes that it needs. Run by the program's script
- * after a build.
+ * Does what a first use of the program does, so that Java can see which classes it needs and which methods it compiles. Run
+ * by the program's script after a build. Kernels run here as the warm-up and the bundled model run them: rehearsed at larger
+ * sizes, other ways through them came first, and the products of single tokens were four times slower ever after.
  */
 public final class Rehearsal {
     private static final List<String> FORMATS = List.of("f32", "bf16", "f16", "q8", "q4");

@@ -49,17 +49,18 @@ public final class WarmUp {
      */
     private static final int CALLS = 24;
 
-    /** A round in which a call took no longer on average ran compiled code. */
-    private static final long WARM_NANOS = 150_000;
+    /** Calls of each operation at the sizes {@link Sizes#LEAST}: after so many of them Java optimises what it has seen before. */
+    private static final int FIRST_CALLS = 40;
 
     /**
-     * Inputs of the matmul where weights stand for themselves. With 16 of them the compiler takes the loops over inputs for
-     * short ones, and batches stay four times slower for the life of the process.
+     * Whether Java has seen the kernels run in the rehearsal that the program's script makes: then it knows how long their
+     * loops are. Only if the archive of it is in use, which Java does not refuse aloud.
      */
-    private static final int PLAIN_INPUTS = 48;
+    private static final boolean REHEARSED = Boolean.getBoolean("tiller.rehearsed")
+            && System.getProperty("java.vm.info", "").contains("sharing");
 
-    /** Inputs of the matmul where weights are in blocks: a block and a part of one. */
-    private static final int BLOCK_INPUTS = 40;
+    /** A round in which a call took no longer on average ran compiled code. */
+    private static final long WARM_NANOS = 150_000;
 
     /** Rows of a prompt in matmuls: makes use of the tiles for six and for four rows, where weights stand for themselves. */
     private static final int PLAIN_ROWS = 10;
@@ -73,19 +74,35 @@ public final class WarmUp {
     /** Width of a row elsewhere: whole vectors and a part of one. */
     private static final int WIDTH = 40;
 
-    /** Numbers of which the largest is looked for. */
-    private static final int LOGITS = 20 * Lanes.L;
-
-    private static final int HEAD = 64;
     private static final int GROUP = 3;
 
     /** Rows of a chunk of a prompt in attention: their queries make use of the tiles for six and for one. */
     private static final int CHUNK = 5;
 
-    /** Position of the first of them; the last is on the next page. */
-    private static final int FROM = KvPages.PAGE - 2;
-
     private static final int PAGES = 2;
+
+    /**
+     * How large the operands are where loops depend on it.
+     *
+     * @param plain inputs of the matmul where weights stand for themselves
+     * @param blocks the same where weights are in blocks
+     * @param head width of a head
+     * @param from position of the first row of the chunk
+     * @param logits numbers of which the largest is looked for
+     */
+    private record Sizes(int plain, int blocks, int head, int from, int logits) {
+        /**
+         * So few rounds of each loop that Java compiles whole methods, and not first one for a loop that is under way. What
+         * it learns from these about loops would be wrong, so they are only for a machine that has seen a rehearsal.
+         */
+        static final Sizes LEAST = new Sizes(4, 4, 4, 0, 3 * Lanes.L);
+
+        /**
+         * With 16 plain inputs the compiler takes the loops over inputs for short ones, and batches stay four times slower
+         * for the life of the process. In blocks: one and a part of one. The last row of the chunk is on the next page.
+         */
+        static final Sizes USUAL = new Sizes(48, 40, 64, KvPages.PAGE - 2, 20 * Lanes.L);
+    }
 
     private static WarmUp begun;
 
@@ -168,13 +185,17 @@ public final class WarmUp {
         try {
             Formats weights = matmuls ? formats.get(LONGEST_NANOS, TimeUnit.NANOSECONDS) : Formats.NONE;
             try (SimdBackend backend = new SimdBackend(1)) {
-                Rounds rounds = new Rounds(backend, weights);
-                long slowest = matmuls ? rounds.matmuls() : rounds.others();
+                if (REHEARSED) {
+                    firstCalls(backend, weights, matmuls);
+                    Timeline.mark("warm-up: first calls done");
+                }
+                Rounds rounds = new Rounds(backend, weights, Sizes.USUAL, CALLS);
+                long slowest = rounds.run(matmuls);
                 Timeline.mark("warm-up: first round done");
                 enough.countDown();
                 open = true;
                 while (!stopped && System.nanoTime() < deadline && slowest > WARM_NANOS) {
-                    slowest = matmuls ? rounds.matmuls() : rounds.others();
+                    slowest = rounds.run(matmuls);
                 }
                 Timeline.mark("warm-up: done");
             }
@@ -187,10 +208,17 @@ public final class WarmUp {
         }
     }
 
+    /** The calls that a machine with a rehearsal begins with. */
+    void firstCalls(SimdBackend backend, Formats weights, boolean matmuls) {
+        new Rounds(backend, weights, Sizes.LEAST, FIRST_CALLS).run(matmuls);
+    }
+
     /** The operations and their operands. */
     private final class Rounds {
         private final Backend b;
-        private final AttentionSpec spec = new AttentionSpec(GROUP, 1, HEAD, 0.125f, 0, 0);
+        private final Sizes sizes;
+        private final int calls;
+        private final AttentionSpec spec;
         private final Buffer qkv;
         private final Buffer mixed;
         private final Buffer x;
@@ -213,29 +241,33 @@ public final class WarmUp {
 
         private final Buffer product;
 
-        Rounds(Backend b, Formats formats) {
+        Rounds(Backend b, Formats formats, Sizes sizes, int calls) {
             this.b = b;
+            this.sizes = sizes;
+            this.calls = calls;
+            int head = sizes.head;
+            spec = new AttentionSpec(GROUP, 1, head, 0.125f, 0, 0);
             blocks = formats.blocks.stream().map(this::weight).toList();
             tables = formats.tables.stream().map(this::weight).toList();
-            inputs = new Buffer[] {input(PLAIN_INPUTS), input(BLOCK_INPUTS)};
+            inputs = new Buffer[] {input(sizes.plain), input(sizes.blocks)};
             product = b.buffer(PLAIN_ROWS, OUTPUTS);
-            qkv = b.buffer(CHUNK, (GROUP + 2) * HEAD, numbers(CHUNK * (GROUP + 2) * HEAD));
-            mixed = b.buffer(CHUNK, GROUP * HEAD);
+            qkv = b.buffer(CHUNK, (GROUP + 2) * head, numbers(CHUNK * (GROUP + 2) * head));
+            mixed = b.buffer(CHUNK, GROUP * head);
             x = b.buffer(CHUNK, WIDTH, numbers(CHUNK * WIDTH));
             delta = b.buffer(CHUNK, WIDTH, numbers(CHUNK * WIDTH));
             normed = b.buffer(CHUNK, WIDTH);
             gateUp = b.buffer(CHUNK, 2 * WIDTH, numbers(CHUNK * 2 * WIDTH));
             act = b.buffer(CHUNK, WIDTH);
-            logits = b.buffer(1, LOGITS, numbers(LOGITS));
+            logits = b.buffer(1, sizes.logits, numbers(sizes.logits));
             norm = new Norm(Norm.Kind.RMS, b.buffer(1, WIDTH, numbers(WIDTH)), null, 1e-5f, 0);
-            kv = b.kvPages(1, 1, HEAD, WeightFormat.F32);
+            kv = b.kvPages(1, 1, head, WeightFormat.F32);
             int[] pages = new int[PAGES];
             for (int i = 0; i < PAGES; i++) {
                 pages[i] = kv.allocate();
             }
             int positions = PAGES * KvPages.PAGE;
-            angles = new RopeTable(HEAD / 2, numbers(positions * HEAD / 2), numbers(positions * HEAD / 2));
-            chunk = rows(CHUNK, FROM, pages);
+            angles = new RopeTable(head / 2, numbers(positions * head / 2), numbers(positions * head / 2));
+            chunk = rows(CHUNK, sizes.from, pages);
         }
 
         private Buffer input(int columns) {
@@ -260,18 +292,23 @@ public final class WarmUp {
         }
 
         private Matrix weight(WeightFormat format) {
-            int columns = WeightFormat.PLAIN.contains(format) ? PLAIN_INPUTS : BLOCK_INPUTS;
+            int columns = WeightFormat.PLAIN.contains(format) ? sizes.plain : sizes.blocks;
             MemorySegment data = MemorySegment.ofArray(numbers(OUTPUTS * columns));
             return b.matrix(
                     List.of(new TensorView("warm-up", DType.F32, new long[] {OUTPUTS, columns}, data, "memory")),
                     format);
         }
 
+        /** Matmuls or the rest; returns the longest mean time of a call. */
+        long run(boolean matmuls) {
+            return matmuls ? matmuls() : others();
+        }
+
         /** The products of a prompt and its first token; returns the longest mean time of a call. */
-        long matmuls() {
+        private long matmuls() {
             long slowest = 0;
             for (Matrix w : blocks) {
-                int rows = w.columns() == PLAIN_INPUTS ? PLAIN_ROWS : BLOCK_ROWS;
+                int rows = isPlain(w) ? PLAIN_ROWS : BLOCK_ROWS;
                 slowest = Math.max(slowest, time(() -> multiply(rows, w)));
             }
             for (Matrix w : tables) {
@@ -281,8 +318,12 @@ public final class WarmUp {
             return slowest;
         }
 
+        private static boolean isPlain(Matrix w) {
+            return WeightFormat.PLAIN.contains(w.format());
+        }
+
         private Buffer input(Matrix w) {
-            return inputs[w.columns() == PLAIN_INPUTS ? 0 : 1];
+            return inputs[isPlain(w) ? 0 : 1];
         }
 
         private void multiply(int rows, Matrix w) {
@@ -290,7 +331,7 @@ public final class WarmUp {
         }
 
         /** All other operations of a prompt; returns the longest mean time of a call. */
-        long others() {
+        private long others() {
             long slowest = time(() -> attend(chunk)) / 4;
             slowest = Math.max(slowest, time(this::site));
             slowest = Math.max(slowest, time(() -> b.gatedActivation(gateUp, CHUNK, Activation.SILU, act)));
@@ -309,10 +350,10 @@ public final class WarmUp {
 
         private long time(Runnable operation) {
             long start = System.nanoTime();
-            for (int i = 0; i < CALLS && !stopped; i++) {
+            for (int i = 0; i < calls && !stopped; i++) {
                 operation.run();
             }
-            return (System.nanoTime() - start) / CALLS;
+            return (System.nanoTime() - start) / calls;
         }
     }
 }

@@ -1,5 +1,6 @@
 package dev.tiller.kernels.cpu;
 
+import static org.junit.jupiter.api.Assertions.assertDoesNotThrow;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -30,6 +31,17 @@ class WarmUpTest {
             }
         }
         assertTrue(alive().isEmpty() || joined(), "its threads end");
+    }
+
+    /** What throws in its threads only makes the start slow. */
+    @Test
+    void smallestOperandsAreAcceptedInEveryFormat() {
+        EnumSet<WeightFormat> formats = EnumSet.allOf(WeightFormat.class);
+        try (SimdBackend b = new SimdBackend(1)) {
+            for (boolean matmuls : new boolean[] {true, false}) {
+                assertDoesNotThrow(() -> WarmUp.NONE.firstCalls(b, new WarmUp.Formats(formats, formats), matmuls));
+            }
+        }
     }
 
     @Test
