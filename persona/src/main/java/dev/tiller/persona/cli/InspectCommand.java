@@ -16,6 +16,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.IntSummaryStatistics;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -150,7 +151,10 @@ final class InspectCommand implements Callable<Integer> {
                 ModelConfig.Mixture m = c.mlp().mixture();
                 row("experts", m.experts() + ", " + m.chosen() + " for each token, " + m.intermediateSize() + " wide");
             }
-            row("attention", c.heads() + " heads, " + c.kvHeads() + " for keys and values, " + c.headDim() + " wide");
+            row(
+                    "attention",
+                    c.heads() + " heads, " + c.kvHeads() + " for keys and values, " + c.headDim() + " wide"
+                            + windows(c));
             row("vocabulary", c.vocabSize() + (c.tiedEmbeddings() ? ", head tied to the embedding" : ""));
             row(
                     "context",
@@ -167,6 +171,19 @@ final class InspectCommand implements Callable<Integer> {
                 row("not used", listed(checkpoint.unused()));
             }
         }
+    }
+
+    /** The sliding windows, and how many blocks have them; nothing if none has one. */
+    private static String windows(ModelConfig c) {
+        IntSummaryStatistics windows = c.perBlock().stream()
+                .mapToInt(ModelConfig.Block::window)
+                .filter(w -> w > 0)
+                .summaryStatistics();
+        long blocks = windows.getCount();
+        return blocks == 0
+                ? ""
+                : ", a window of " + windows.getMax() + " tokens in "
+                        + (blocks == c.blocks() ? "all blocks" : blocks + " of " + c.blocks() + " blocks");
     }
 
     /** Names; where there are many, by their beginnings. */

@@ -38,8 +38,9 @@ final class TokenizeCommand implements Callable<Integer> {
     @Option(
             names = "--model",
             paramLabel = "PATH",
-            description = "Model directory, .gguf file, org/name, tokenizer.json or tokenizer.model (default: the bundled"
-                    + " model).")
+            description =
+                    "Model directory, .gguf file, org/name, tokenizer.json or tokenizer.model (default: the bundled"
+                            + " model).")
     private Path model;
 
     @Option(names = "--json", description = "JSON strings in, JSON objects out, one per line.")
