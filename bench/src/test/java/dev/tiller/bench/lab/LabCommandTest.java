@@ -62,7 +62,8 @@ class LabCommandTest {
         json.getAsJsonArray("operations").forEach(op -> {
             JsonObject operation = op.getAsJsonObject();
             assertTrue(operation.get("cases").getAsInt() >= 15, operation.toString());
-            assertTrue(!operation.getAsJsonArray("cuda").isEmpty(), operation.toString());
+            boolean cpuOnly = operation.get("name").getAsString().equals("mixture");
+            assertEquals(cpuOnly, operation.getAsJsonArray("cuda").isEmpty(), operation.toString());
         });
     }
 
