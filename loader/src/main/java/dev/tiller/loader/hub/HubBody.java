@@ -22,6 +22,9 @@ import java.util.concurrent.TimeUnit;
 final class HubBody implements HttpResponse.BodySubscriber<HubBody>, AutoCloseable {
     private static final Object END = new Object();
 
+    /** A listing or a small text must be whole before so many times the longest wait for single bytes. */
+    private static final int WAITS = 20;
+
     private final Duration stall;
     private final BlockingQueue<Object> arrived = new LinkedBlockingQueue<>();
     private final Queue<ByteBuffer> pieces = new ArrayDeque<>();
@@ -67,10 +70,15 @@ final class HubBody implements HttpResponse.BodySubscriber<HubBody>, AutoCloseab
         }
     }
 
-    /** Everything, an error if there is more than {@code most}. */
+    /** Everything, an error if there is more than {@code most} or it drips in without end. */
     byte[] all(int most) throws IOException, InterruptedException {
         ByteArrayOutputStream out = new ByteArrayOutputStream();
+        long begin = System.nanoTime();
         for (ByteBuffer piece = next(); piece != null; piece = next()) {
+            if (System.nanoTime() - begin > WAITS * stall.toNanos()) {
+                close();
+                throw new Trouble("not whole after " + WAITS * stall.toMillis() / 1000.0 + " s");
+            }
             if (out.size() + piece.remaining() > most) {
                 close();
                 throw new TooMuch("expected an answer of at most " + most + " bytes, found more");

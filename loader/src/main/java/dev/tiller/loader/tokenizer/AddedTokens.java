@@ -23,7 +23,7 @@ final class AddedTokens {
         nodes.add(new Node(0, null));
     }
 
-    /** Adds a token under the text to look for. */
+    /** Adds a token under the text to look for; of several under the same text the first counts. */
     void add(AddedToken token, String pattern) {
         int node = 0;
         if (!pattern.isEmpty() && pattern.charAt(0) < begins.length) {
@@ -38,7 +38,7 @@ final class AddedTokens {
             }
             node = next;
         }
-        if (node != 0) {
+        if (node != 0 && nodes.get(node).token == null) {
             nodes.set(node, new Node(nodes.get(node).depth, token));
         }
     }

@@ -6,6 +6,9 @@ import java.util.function.Consumer;
 
 /** The "pre_tokenizer" of a tokenizer.json: cuts a text into pieces that the model tokenizes one by one. */
 interface PreTokenizer {
+    /** A word of the component "Whitespace", which has joiners in it, unlike a word of a regular expression in the file. */
+    String WORD = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\u200C\u200D";
+
     /** How GPT-2 cuts text into words. */
     TextPattern GPT2 =
             TextPattern.regex("'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+");
@@ -42,7 +45,7 @@ interface PreTokenizer {
             case "Metaspace" -> Metaspace.read(section);
             case "Whitespace" -> {
                 section.only();
-                yield split(TextPattern.regex("\\w+|[^\\w\\s]+"), SplitBehavior.REMOVED, true);
+                yield split(TextPattern.regex("[%1$s]+|[^%1$s\\s]+".formatted(WORD)), SplitBehavior.REMOVED, true);
             }
             case "WhitespaceSplit" -> {
                 section.only();

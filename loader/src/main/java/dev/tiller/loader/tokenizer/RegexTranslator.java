@@ -38,6 +38,15 @@ final class RegexTranslator {
             Map.entry("ideographic", "IsIdeographic"),
             Map.entry("emoji", "IsEmoji"));
 
+    /**
+     * What \w means to Oniguruma, which Java's own \w is not: found by trying every code point. Digits are those of
+     * decimal numbers and six fractions and superscripts of Latin-1; joiners do not belong to words.
+     */
+    private static final String WORD = "\\p{IsAlphabetic}\\p{M}\\p{Nd}\\p{Pc}\\u00B2\\u00B3\\u00B9\\u00BC-\\u00BE";
+
+    private static final String EDGE = "(?:(?<=[%1$s])(?![%1$s])|(?<![%1$s])(?=[%1$s]))".formatted(WORD);
+    private static final String NO_EDGE = "(?:(?<=[%1$s])(?=[%1$s])|(?<![%1$s])(?![%1$s]))".formatted(WORD);
+
     private final String regex;
     private final StringBuilder out = new StringBuilder();
     /** Where each open group began in the output. */
@@ -72,7 +81,7 @@ final class RegexTranslator {
             switch (c) {
                 case '\\' -> {
                     item = out.length();
-                    escape();
+                    escape(false);
                 }
                 case '[' -> {
                     item = out.length();
@@ -179,7 +188,7 @@ final class RegexTranslator {
             }
             int c = regex.codePointAt(at);
             if (c == '\\') {
-                escape();
+                escape(true);
                 continue;
             }
             if (c == '[') {
@@ -200,15 +209,23 @@ final class RegexTranslator {
         } while (depth > 0);
     }
 
-    private void escape() {
+    private void escape(boolean inClass) {
         if (at + 1 >= regex.length()) {
             throw refuse("a backslash at the end");
         }
         int c = regex.codePointAt(at + 1);
         switch (c) {
             case 'p', 'P' -> property(c == 'P');
-            case 's', 'S', 'd', 'D', 'w', 'W', 'b', 'B', 'n', 'r', 't', 'f', 'a', 'e', 'x', 'u', 'A', 'z', 'Z' ->
-                copy(2);
+            case 's', 'S', 'd', 'D', 'n', 'r', 't', 'f', 'a', 'e', 'x', 'u', 'A', 'z', 'Z' -> copy(2);
+            case 'w' -> replace("[" + WORD + "]");
+            case 'W' -> replace("[^" + WORD + "]");
+            case 'b' -> replace(inClass ? "\\x08" : EDGE);
+            case 'B' -> {
+                if (inClass) {
+                    throw refuse("\\B in a character class");
+                }
+                replace(NO_EDGE);
+            }
             case 'h' -> replace("[0-9a-fA-F]");
             case 'H' -> replace("[^0-9a-fA-F]");
             case 'v' -> replace("\\x0B");

@@ -14,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -213,7 +214,9 @@ final class TokenizerJson {
         TextNormalizer normalizer = TextNormalizer.read(part("normalizer"));
         AddedTokens verbatim = new AddedTokens();
         AddedTokens normalized = new AddedTokens();
-        for (AddedToken token : addedTokens()) {
+        List<AddedToken> specialFirst = new ArrayList<>(addedTokens());
+        specialFirst.sort(Comparator.comparing(AddedToken::special).reversed()); // the first of equal texts counts
+        for (AddedToken token : specialFirst) {
             vocabulary.addOnTop(token.content(), token.id(), token.special());
             if (token.normalized()) {
                 String pattern =

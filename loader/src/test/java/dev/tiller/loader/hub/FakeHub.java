@@ -23,6 +23,7 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Function;
 
 /**
@@ -56,6 +57,7 @@ public final class FakeHub implements AutoCloseable {
         int sent;
         boolean chunked;
         boolean hang;
+        boolean drip;
         boolean reset;
 
         Reply(int status, byte[] body) {
@@ -89,6 +91,12 @@ public final class FakeHub implements AutoCloseable {
         Reply hanging() {
             hang = true;
             return this;
+        }
+
+        /** What is not cut is followed by a space every 20 ms, without end. */
+        Reply dripping() {
+            drip = true;
+            return hanging();
         }
 
         /** With a reset instead of an ordinary end. */
@@ -252,6 +260,11 @@ public final class FakeHub implements AutoCloseable {
                 }
                 reply = reply == null ? ordinary(request) : reply;
                 boolean whole = write(out, reply, request.method().equals("HEAD"));
+                while (reply.drip) {
+                    out.write(' ');
+                    out.flush();
+                    LockSupport.parkNanos(20_000_000);
+                }
                 if (reply.hang) {
                     in.read(); // until the client gives up
                     return;

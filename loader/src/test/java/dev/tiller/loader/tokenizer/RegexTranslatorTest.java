@@ -19,6 +19,17 @@ class RegexTranslatorTest {
                 .toList();
     }
 
+    /** Oniguruma's words, checked against that library for every code point: other numbers and joiners are none. */
+    @Test
+    void wordsAreThoseOfOniguruma() {
+        assertEquals(List.of("\uD55C\u00B2"), find("\\w+|[^\\w\\s]+", "\uD55C\u00B2"));
+        assertEquals(List.of("\u00BD"), find("\\w+", "\u00BD\u2153"));
+        assertEquals(List.of("a", "b"), find("\\w+", "a\u200Db"));
+        assertEquals(List.of("\u00B2\u65E5"), find("\\b\\w+\\b", "\u00B2\u65E5"));
+        assertEquals(List.of("-"), find("[^\\w\\s]", "_-\u00B3"));
+        assertEquals(List.of("b"), find("\\Bb\\B", "b abc"));
+    }
+
     @Test
     void classesMeanUnicode() {
         assertEquals(List.of("\u00A0\u2003"), find("\\s+", "a\u00A0\u2003b\u200B"));

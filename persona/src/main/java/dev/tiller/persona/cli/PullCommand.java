@@ -80,9 +80,17 @@ final class PullCommand implements Callable<Integer> {
         }
         id = file == null ? id : id.withFile(file);
         HubSettings settings = HubSettings.of(environment, tokenFile);
-        if (settings.offline() && !dryRun && !json) {
+        if (settings.offline() && !dryRun) {
             note("HF_HUB_OFFLINE is set: looking into the cache alone");
-            console.line(new HubCache(settings.cache()).find(id).toString());
+            Path found = new HubCache(settings.cache()).find(id);
+            if (json) {
+                JsonObject o = new JsonObject();
+                o.addProperty("model", id.toString());
+                o.addProperty("path", found.toString());
+                console.line(JsonLines.write(o));
+            } else {
+                console.line(found.toString());
+            }
             return Main.OK;
         }
         try (ProgressLine progress = ProgressLine.ofBytes(console, quiet);
