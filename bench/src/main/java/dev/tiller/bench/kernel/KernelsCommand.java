@@ -128,7 +128,8 @@ public final class KernelsCommand implements Callable<Integer> {
                 .include("^" + Pattern.quote(c.benchmark()) + "$")
                 .forks(1)
                 .shouldFailOnError(true)
-                .jvmArgsAppend("--sun-misc-unsafe-memory-access=allow") // JMH uses it: a warning for each case else
+                // JMH uses Unsafe, and hands over the commands to the compiler without their "quiet"
+                .jvmArgsAppend("--sun-misc-unsafe-memory-access=allow", "-XX:CompileCommand=quiet")
                 .verbosity(VerboseMode.SILENT);
         c.params().forEach(options::param);
         if (!c.params().containsKey("threads")) {
