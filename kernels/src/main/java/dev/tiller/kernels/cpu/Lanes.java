@@ -67,17 +67,26 @@ final class Lanes {
 
     /**
      * Sum of the lanes in a fixed order, by halves; {@code reduceLanes} leaves the order open, and a result must not
-     * depend on whether a method has been compiled yet.
+     * depend on whether a method has been compiled yet. In small methods, which the compiler inlines wherever they are
+     * called: where it does not, it puts every vector of the caller's loop on the heap.
      */
     static float sum(FloatVector v) {
-        FloatVector s = v;
-        if (L >= 16) {
-            s = s.add(s.rearrange(BY_8));
-        }
-        if (L >= 8) {
-            s = s.add(s.rearrange(BY_4));
-        }
-        s = s.add(s.rearrange(BY_2));
-        return s.add(s.rearrange(BY_1)).lane(0);
+        return addNext(addSecond(addFourth(addEighth(v)))).lane(0);
+    }
+
+    private static FloatVector addEighth(FloatVector v) {
+        return L >= 16 ? v.add(v.rearrange(BY_8)) : v;
+    }
+
+    private static FloatVector addFourth(FloatVector v) {
+        return L >= 8 ? v.add(v.rearrange(BY_4)) : v;
+    }
+
+    private static FloatVector addSecond(FloatVector v) {
+        return v.add(v.rearrange(BY_2));
+    }
+
+    private static FloatVector addNext(FloatVector v) {
+        return v.add(v.rearrange(BY_1));
     }
 }
