@@ -145,7 +145,11 @@ final class TokenizerJson {
             }
             in.beginArray();
             vocabulary.add(in.nextString(), size);
-            scores[size++] = in.nextDouble();
+            if (in.peek() != JsonToken.NUMBER) {
+                throw new IllegalStateException(
+                        "expected a number for the score, found " + in.peek() + " at " + in.getPath());
+            }
+            scores[size++] = DecimalScore.parse(in.nextString());
             in.endArray();
         }
         in.endArray();

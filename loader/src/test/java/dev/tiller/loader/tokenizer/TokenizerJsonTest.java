@@ -142,6 +142,7 @@ class TokenizerJsonTest {
                 "{'type':'Unigram','vocab':[['a',0.5],['a',1]],'unk_id':0}; token",
                 "{'type':'Unigram','vocab':[['a',0.5]],'unk_id':7}; model.unk_id",
                 "{'type':'Unigram','vocab':[['a']]}; tokenizer.json",
+                "{'type':'Unigram','vocab':[['a','NaN']]}; a number for the score",
                 "{'type':'Unigram','vocab':{'a':0}}; model.vocab",
                 "{'type':'WordPiece','vocab':{'a':0},'unk_token':'u'}; model.unk_token",
                 "{'type':'WordLevel','vocab':[['a',0.5]]}; model.vocab",
