@@ -21,6 +21,7 @@ most_bytes=60000000
 gpu_tests=(
     dev.tiller.kernels.CudaBackendTest
     dev.tiller.kernels.cuda.CudaDeviceTest
+    dev.tiller.kernels.cuda.CudaLaunchTest
     dev.tiller.kernels.cuda.StepsTest
     dev.tiller.engine.ArchitectureFixturesTest
 )

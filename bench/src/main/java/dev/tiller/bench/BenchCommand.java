@@ -1,7 +1,9 @@
 package dev.tiller.bench;
 
 import dev.tiller.bench.peers.PeerOptions;
+import dev.tiller.bench.peers.PeersReport;
 import dev.tiller.bench.peers.PeersRun;
+import dev.tiller.bench.peers.Shapes;
 import dev.tiller.engine.Model;
 import dev.tiller.kernels.Threads;
 import dev.tiller.loader.TillerException;
@@ -9,9 +11,8 @@ import dev.tiller.persona.cli.Console;
 import dev.tiller.persona.cli.ModelOptions;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.concurrent.Callable;
-import java.util.function.Function;
+import java.util.function.Consumer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -33,44 +34,11 @@ final class BenchCommand implements Callable<Integer> {
     @Mixin
     private ModelOptions options;
 
-    @Option(
-            names = "--prompt",
-            paramLabel = "N",
-            defaultValue = "512",
-            converter = ModelOptions.Positive.class,
-            description = "Tokens of the prefill row (default: 512).")
-    private Integer prompt;
+    @Mixin
+    private RateOptions sizes;
 
-    @Option(
-            names = "--decode",
-            paramLabel = "N",
-            defaultValue = "64",
-            converter = ModelOptions.Positive.class,
-            description = "Tokens decoded per row and round (default: 64).")
-    private Integer decode;
-
-    @Option(
-            names = "--batch",
-            paramLabel = "N",
-            defaultValue = "8",
-            converter = ModelOptions.Positive.class,
-            description = "Sequences of the batch row (default: 8).")
-    private Integer batch;
-
-    @Option(
-            names = "--rounds",
-            paramLabel = "N",
-            defaultValue = "5",
-            converter = ModelOptions.Positive.class,
-            description = "Rounds measured (default: 5).")
-    private Integer rounds;
-
-    @Option(
-            names = "--warm-up",
-            paramLabel = "SECONDS",
-            defaultValue = "10",
-            description = "Shortest warm-up; two rounds always run (default: 10).")
-    private double warmUp;
+    @Mixin
+    private RoundOptions rounds = new RoundOptions(10);
 
     @Option(
             names = "--peer",
@@ -81,8 +49,8 @@ final class BenchCommand implements Callable<Integer> {
     @Mixin
     private PeerOptions peers;
 
-    @Option(names = "--json", description = "One JSON object; the table goes to standard error.")
-    private boolean json;
+    @Mixin
+    private Output output;
 
     BenchCommand(Console console) {
         this.console = console;
@@ -93,39 +61,30 @@ final class BenchCommand implements Callable<Integer> {
         if (peers.wanted() && peerCommand != null) {
             throw new TillerException("--peer and --peers: expected one of them, found both");
         }
+        int threads = Threads.of(options.loadOptions(null).threads()).count();
+        Shapes shapes = sizes.shapes(threads);
+        Consumer<String> notes = options.notes(console);
         if (peers.wanted()) {
-            new PeersRun(console, options, peers, prompt, Rates.CONTEXT, decode, batch, warmUp).run(rounds, json);
+            PeersReport report = new PeersRun(options, peers, shapes, rounds.warmUp(), notes).run(rounds.rounds());
+            output.show(console, notes, report.table(), report::json);
             return 0;
         }
         try (Model model = options.load(console);
-                Peer peer = startPeer()) {
-            Rates rates = new Rates(model, prompt, decode, batch);
-            Rounds result =
-                    Rounds.run(rates::round, peer, rounds, warmUp, Rounds.NO_END, line -> options.note(console, line));
-            Report report = Report.endToEnd(
-                    Machine.describe() + "; " + model.backend().description(),
-                    options.path().toAbsolutePath().normalize().getFileName().toString(),
-                    result,
-                    peer == null ? null : peer.name());
-            report.print(console, options, json);
+                Peer peer = Peer.start(peerCommand, arguments(shapes), notes)) {
+            Rounds result = rounds.run(sizes.rates(model)::round, peer, notes);
+            Report report =
+                    Report.endToEnd(Machine.with(model), options.name(), result, peer == null ? null : peer.name());
+            output.show(console, notes, report.table(), report::json);
             return 0;
         }
     }
 
-    /** The peer gets the same model, shapes and threads as options. */
-    private Peer startPeer() {
-        if (peerCommand == null) {
-            return null;
-        }
-        List<String> command = new ArrayList<>(List.of(peerCommand.strip().split("\\s+")));
-        int threads = options.loadOptions().threads();
-        Function<Integer, String> number = n -> String.format(Locale.ROOT, "%d", n);
-        command.addAll(List.of("--model", options.path().toString(), "--prompt", number.apply(prompt)));
-        command.addAll(List.of("--context", number.apply(Rates.CONTEXT), "--decode", number.apply(decode)));
-        command.addAll(List.of("--batch", number.apply(batch), "--threads"));
-        command.add(number.apply(Threads.of(threads).count()));
-        options.note(console, "starting " + String.join(" ", command));
-        return new Peer(command);
+    /** The peer gets the same model, shapes and threads. */
+    private List<String> arguments(Shapes shapes) {
+        List<String> arguments =
+                new ArrayList<>(List.of("--model", options.path().toString()));
+        arguments.addAll(shapes.arguments());
+        return arguments;
     }
 
     /** {@code tiller bench jmh}: the JMH benchmarks, with JMH's own options. */

@@ -2,7 +2,7 @@ package dev.tiller.bench;
 
 import dev.tiller.bench.kernel.KernelsCommand;
 import dev.tiller.bench.lab.LabCommand;
-import dev.tiller.bench.peers.PageCommand;
+import dev.tiller.bench.page.PageCommand;
 import dev.tiller.persona.cli.CommandProvider;
 import dev.tiller.persona.cli.Console;
 import java.util.List;

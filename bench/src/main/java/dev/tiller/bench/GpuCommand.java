@@ -10,6 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.function.Consumer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -75,20 +76,8 @@ final class GpuCommand implements Callable<Integer> {
             description = "Tokens decoded and counted per sequence, row and round (default: ${DEFAULT-VALUE}).")
     private Integer decode;
 
-    @Option(
-            names = "--rounds",
-            paramLabel = "N",
-            defaultValue = "5",
-            converter = ModelOptions.Positive.class,
-            description = "Rounds measured (default: ${DEFAULT-VALUE}).")
-    private Integer rounds;
-
-    @Option(
-            names = "--warm-up",
-            paramLabel = "SECONDS",
-            defaultValue = "5",
-            description = "Shortest warm-up; two rounds always run (default: ${DEFAULT-VALUE}).")
-    private double warmUp;
+    @Mixin
+    private RoundOptions rounds = new RoundOptions(5);
 
     @Option(
             names = "--at-most",
@@ -118,8 +107,8 @@ final class GpuCommand implements Callable<Integer> {
             description = "Another engine to take turns with, e.g. \"python3 bench/peers/gpu_peer.py\".")
     private String peerCommand;
 
-    @Option(names = "--json", description = "One JSON object; the table goes to standard error.")
-    private boolean json;
+    @Mixin
+    private Output output;
 
     GpuCommand(Console console) {
         this.console = console;
@@ -137,11 +126,13 @@ final class GpuCommand implements Callable<Integer> {
         long start = System.nanoTime();
         try (Model model = Model.load(options.path(), how)) {
             double loading = (System.nanoTime() - start) / 1e9;
-            options.note(console, model.backend().description());
+            Consumer<String> notes = options.notes(console);
+            notes.accept(model.backend().description());
             settings.forEach((key, value) -> others.put(key + "=" + value, loadWith(key, value, how)));
-            try (Peer peer = startPeer()) {
+            try (Peer peer = Peer.start(peerCommand, arguments(), notes)) {
                 double left = atMost - (System.nanoTime() - start) / 1e9;
-                report(model, others, loading, peer, left).print(console, options, json);
+                Report report = report(model, others, loading, peer, left);
+                output.show(console, notes, report.table(), report::json);
             }
             return 0;
         } finally {
@@ -151,7 +142,7 @@ final class GpuCommand implements Callable<Integer> {
 
     private Report report(Model model, Map<String, Model> others, double loading, Peer peer, double left) {
         GpuRates rates = new GpuRates(model, others, new GpuRates.Shapes(batches, prefills, context, decode));
-        Rounds result = Rounds.run(rates::round, peer, rounds, warmUp, left, line -> options.note(console, line));
+        Rounds result = rounds.run(rates::round, peer, left, options.notes(console));
         Map<String, Double> facts = new LinkedHashMap<>();
         facts.put("load s", loading);
         facts.put("load GB/s", model.weightBytes() / loading / 1e9);
@@ -162,8 +153,8 @@ final class GpuCommand implements Callable<Integer> {
         }
         Double limit = bandwidth != null ? bandwidth : facts.get("peer read GB/s");
         return new Report(
-                Machine.describe() + "; " + model.backend().description(),
-                options.path().toAbsolutePath().normalize().getFileName().toString(),
+                Machine.with(model),
+                options.name(),
                 facts,
                 result.ours(),
                 peer == null ? null : peer.name(),
@@ -200,17 +191,13 @@ final class GpuCommand implements Callable<Integer> {
         }
     }
 
-    /** The peer gets the same model and shapes as options. */
-    private Peer startPeer() {
-        if (peerCommand == null) {
-            return null;
-        }
-        List<String> command = new ArrayList<>(List.of(peerCommand.strip().split("\\s+")));
-        command.addAll(List.of("--model", options.path().toString()));
-        command.addAll(List.of("--batch", list(batches), "--prefill", list(prefills)));
-        command.addAll(List.of("--context", context.toString(), "--decode", decode.toString()));
-        options.note(console, "starting " + String.join(" ", command));
-        return new Peer(command);
+    /** The peer gets the same model and shapes. */
+    private List<String> arguments() {
+        List<String> arguments =
+                new ArrayList<>(List.of("--model", options.path().toString()));
+        arguments.addAll(List.of("--batch", list(batches), "--prefill", list(prefills)));
+        arguments.addAll(List.of("--context", context.toString(), "--decode", decode.toString()));
+        return arguments;
     }
 
     private static String list(List<Integer> numbers) {

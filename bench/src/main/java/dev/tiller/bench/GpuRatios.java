@@ -16,9 +16,9 @@ final class GpuRatios {
      */
     static List<Ratio> of(Rounds rounds, double limit) {
         List<Ratio> ratios = new ArrayList<>();
-        for (Report.Row row : rounds.ours()) {
+        for (RateRow row : rounds.ours()) {
             String name = at(row, row.name());
-            for (Report.Row base : rounds.ours()) {
+            for (RateRow base : rounds.ours()) {
                 boolean other = row.name().startsWith("decode") && !row.name().equals("decode");
                 if (other && base.name().equals("decode") && base.batch() == row.batch()) {
                     ratios.add(Ratio.of(row, name, base, at(base, base.name())));
@@ -29,7 +29,7 @@ final class GpuRatios {
                 ratios.add(Ratio.of(row, name, limit * row.batch(), to));
             }
             String matmulsAlone = row.name().replace("prefill_", "matmuls_");
-            for (Report.Row peer : rounds.theirs()) {
+            for (RateRow peer : rounds.theirs()) {
                 boolean same = peer.name().equals(row.name()) || peer.name().equals(matmulsAlone);
                 if (same && peer.batch() == row.batch()) {
                     ratios.add(Ratio.of(row, name, peer, "peer " + peer.name() + " " + peer.weights()));
@@ -39,7 +39,7 @@ final class GpuRatios {
         return ratios;
     }
 
-    private static String at(Report.Row row, String name) {
+    private static String at(RateRow row, String name) {
         return name.startsWith("decode") ? name + " x" + row.batch() : name;
     }
 }

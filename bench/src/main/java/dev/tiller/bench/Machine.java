@@ -1,5 +1,6 @@
 package dev.tiller.bench;
 
+import dev.tiller.engine.Model;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -20,6 +21,11 @@ public final class Machine {
         String runtime = System.getProperty("java.vm.vendor") + " " + Runtime.version();
         return processor() + ", " + Runtime.getRuntime().availableProcessors() + " cores; "
                 + System.getProperty("os.name") + "; Java " + runtime;
+    }
+
+    /** The same, and what runs a model on it. */
+    static String with(Model model) {
+        return describe() + "; " + model.backend().description();
     }
 
     private static String processor() {

@@ -12,6 +12,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 
 /**
  * Another engine in a process of its own. When it is warm it prints a line {@code {"name": ..., "facts": {...}}} (facts,
@@ -26,6 +27,24 @@ public final class Peer implements Entrant {
     private final Writer requests;
     private final String name;
     private final Map<String, Double> facts = new LinkedHashMap<>();
+
+    /**
+     * Starts the peer of a command line.
+     *
+     * @param command of the option --peer, its words parted by white space; null for none
+     * @param arguments that follow it
+     * @param notes told what is started
+     * @return null without a command
+     */
+    static Peer start(String command, List<String> arguments, Consumer<String> notes) {
+        if (command == null) {
+            return null;
+        }
+        List<String> words = new ArrayList<>(List.of(command.strip().split("\\s+")));
+        words.addAll(arguments);
+        notes.accept("starting " + String.join(" ", words));
+        return new Peer(words);
+    }
 
     public Peer(List<String> command) {
         program = String.join(" ", command);

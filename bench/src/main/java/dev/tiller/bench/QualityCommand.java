@@ -1,6 +1,5 @@
 package dev.tiller.bench;
 
-import com.google.gson.Gson;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import dev.tiller.engine.Divergence;
@@ -17,7 +16,6 @@ import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Option;
 
 /** {@code tiller bench quality}: what formats of weights change in what a model expects of a text. */
 @Command(
@@ -41,8 +39,8 @@ final class QualityCommand implements Callable<Integer> {
     @Mixin
     private TextWindows text;
 
-    @Option(names = "--json", description = "One JSON object; the table goes to standard error.")
-    private boolean json;
+    @Mixin
+    private Output output;
 
     QualityCommand(Console console) {
         this.console = console;
@@ -103,20 +101,13 @@ final class QualityCommand implements Callable<Integer> {
                     d.sameTop() / (double) tokens,
                     r.bytesPerWeight));
         }
-        if (!json) {
-            lines.forEach(console::line);
-            return;
-        }
-        lines.forEach(line -> options.note(console, line));
-        console.line(new Gson().toJson(object(reference, part, rows, full, tokens)));
+        output.show(console, options.notes(console), lines, () -> object(reference, part, rows, full, tokens));
     }
 
     private JsonObject object(Model reference, TextWindows.Part part, List<Row> rows, double full, int tokens) {
         JsonObject o = new JsonObject();
-        o.addProperty("machine", Machine.describe() + "; " + reference.backend().description());
-        o.addProperty(
-                "model",
-                options.path().toAbsolutePath().normalize().getFileName().toString());
+        o.addProperty("machine", Machine.with(reference));
+        o.addProperty("model", options.name());
         o.addProperty("text", part.name());
         o.addProperty("window", part.window());
         o.addProperty("windows", part.windows());

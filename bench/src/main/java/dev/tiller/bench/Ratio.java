@@ -7,13 +7,12 @@ package dev.tiller.bench;
  * @param to of the row below it
  */
 record Ratio(String name, String to, Spread spread) {
-    static Ratio of(Report.Row above, String name, Report.Row below, String to) {
+    static Ratio of(RateRow above, String name, RateRow below, String to) {
         return new Ratio(name, to, Spread.ofRatios(above.rates(), below.rates()));
     }
 
     /** Of a row and a number that does not change. */
-    static Ratio of(Report.Row above, String name, double below, String to) {
-        return new Ratio(
-                name, to, Spread.of(above.rates().stream().map(r -> r / below).toList()));
+    static Ratio of(RateRow above, String name, double below, String to) {
+        return new Ratio(name, to, above.spread().in(below));
     }
 }

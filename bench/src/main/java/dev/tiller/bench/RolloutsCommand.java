@@ -8,8 +8,8 @@ import dev.tiller.persona.cli.Console;
 import dev.tiller.persona.cli.ModelOptions;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.function.Consumer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -52,23 +52,11 @@ final class RolloutsCommand implements Callable<Integer> {
             description = "Tokens generated for each text (default: ${DEFAULT-VALUE}).")
     private Integer tokens;
 
-    @Option(
-            names = "--rounds",
-            paramLabel = "N",
-            defaultValue = "5",
-            converter = ModelOptions.Positive.class,
-            description = "Rounds measured (default: ${DEFAULT-VALUE}).")
-    private Integer rounds;
+    @Mixin
+    private RoundOptions rounds = new RoundOptions(5);
 
-    @Option(
-            names = "--warm-up",
-            paramLabel = "SECONDS",
-            defaultValue = "5",
-            description = "Shortest warm-up; two rounds always run (default: ${DEFAULT-VALUE}).")
-    private double warmUp;
-
-    @Option(names = "--json", description = "One JSON object; the table goes to standard error.")
-    private boolean json;
+    @Mixin
+    private Output output;
 
     RolloutsCommand(Console console) {
         this.console = console;
@@ -78,26 +66,10 @@ final class RolloutsCommand implements Callable<Integer> {
     public Integer call() {
         try (Model model = options.load(console)) {
             Rates.checkContext(model, prompt, "--prompt", prompt, tokens);
-            Rounds result = Rounds.run(
-                    () -> List.of(round(model)),
-                    null,
-                    rounds,
-                    warmUp,
-                    Rounds.NO_END,
-                    line -> options.note(console, line));
-            new Report(
-                            Machine.describe() + "; " + model.backend().description(),
-                            options.path()
-                                    .toAbsolutePath()
-                                    .normalize()
-                                    .getFileName()
-                                    .toString(),
-                            Map.of(),
-                            result.ours(),
-                            null,
-                            List.of(),
-                            List.of())
-                    .print(console, options, json);
+            Consumer<String> notes = options.notes(console);
+            Rounds result = rounds.run(() -> List.of(round(model)), null, notes);
+            Report report = Report.alone(Machine.with(model), options.name(), result);
+            output.show(console, notes, report.table(), report::json);
         }
         return 0;
     }

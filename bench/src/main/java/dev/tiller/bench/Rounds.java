@@ -7,7 +7,7 @@ import java.util.function.Consumer;
 import java.util.function.Supplier;
 
 /** What a number of rounds gave, in which we and another engine took turns. */
-record Rounds(List<Report.Row> ours, List<Report.Row> theirs) {
+record Rounds(List<RateRow> ours, List<RateRow> theirs) {
     /** Seconds that never pass. */
     static final double NO_END = Double.POSITIVE_INFINITY;
 
@@ -44,6 +44,6 @@ record Rounds(List<Report.Row> ours, List<Report.Row> theirs) {
             ours.add(round.get());
             theirs.add(peer == null ? List.of() : peer.round());
         }
-        return new Rounds(Report.rows(ours), Report.rows(theirs));
+        return new Rounds(RateRow.of(ours), RateRow.of(theirs));
     }
 }

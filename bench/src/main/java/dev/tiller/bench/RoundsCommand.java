@@ -33,16 +33,14 @@ final class RoundsCommand implements Callable<Integer> {
     @Mixin
     private ModelOptions options;
 
-    @Option(names = "--prompt", defaultValue = "512", converter = ModelOptions.Positive.class)
-    private Integer prompt;
+    @Mixin
+    private RateOptions sizes;
 
-    @Option(names = "--decode", defaultValue = "64", converter = ModelOptions.Positive.class)
-    private Integer decode;
-
-    @Option(names = "--batch", defaultValue = "8", converter = ModelOptions.Positive.class)
-    private Integer batch;
-
-    @Option(names = "--warm-up", defaultValue = "5")
+    @Option(
+            names = "--warm-up",
+            paramLabel = "SECONDS",
+            defaultValue = "5",
+            description = "Shortest warm-up; two rounds always run (default: ${DEFAULT-VALUE}).")
     private double warmUp;
 
     RoundsCommand(Console console) {
@@ -52,7 +50,7 @@ final class RoundsCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         try (Model model = options.load(console)) {
-            Rates rates = new Rates(model, prompt, decode, batch);
+            Rates rates = sizes.rates(model);
             long start = System.nanoTime();
             for (int r = 0; r < 2 || System.nanoTime() - start < warmUp * 1e9; r++) {
                 rates.round();

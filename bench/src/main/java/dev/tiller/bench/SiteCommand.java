@@ -1,6 +1,5 @@
 package dev.tiller.bench;
 
-import com.google.gson.GsonBuilder;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import dev.tiller.bench.ResidualSiteBenchmark.Edits;
@@ -15,6 +14,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** {@code tiller bench site}: the price of each operation at one residual site. */
@@ -86,8 +86,8 @@ final class SiteCommand implements Callable<Integer> {
             description = "Worker threads (default: ${DEFAULT-VALUE}, as one row takes).")
     private Integer threads;
 
-    @Option(names = "--json", description = "One JSON object; the table goes to standard error.")
-    private boolean json;
+    @Mixin
+    private Output output;
 
     SiteCommand(Console console) {
         this.console = console;
@@ -182,8 +182,7 @@ final class SiteCommand implements Callable<Integer> {
     private void report(List<Row> found, Spread read) {
         List<String> lines = new ArrayList<>(Arrays.asList(
                 "machine  " + Machine.describe(),
-                "reading  " + new Spread(read.median() / 1e9, read.min() / 1e9, read.max() / 1e9, read.n()).show("%.1f")
-                        + " GB/s",
+                "reading  " + read.in(1e9).show("%.1f") + " GB/s",
                 String.format(
                         "%-10s %6s %5s %34s %34s %14s %13s",
                         "edits",
@@ -210,25 +209,18 @@ final class SiteCommand implements Callable<Integer> {
             o.addProperty("directions", r.edits.directions());
             o.addProperty("width", r.width);
             o.addProperty("rows", r.rows);
-            o.add("nanoseconds_per_row", Report.json(r.each));
-            o.add("nanoseconds_added", Report.json(r.added));
+            o.add("nanoseconds_per_row", r.each.rounded().json());
+            o.add("nanoseconds_added", r.added.rounded().json());
             o.addProperty("share_of_bytes", r.bytes());
             o.addProperty("share_of_time", r.time(read.median()));
             array.add(o);
         }
-        for (String line : lines) {
-            if (json) {
-                console.note(line);
-            } else {
-                console.line(line);
-            }
-        }
-        if (json) {
+        output.show(console, console::note, lines, () -> {
             JsonObject o = new JsonObject();
             o.addProperty("machine", Machine.describe());
             o.addProperty("read_gb_per_second", read.median() / 1e9);
             o.add("rows", array);
-            console.line(new GsonBuilder().disableHtmlEscaping().create().toJson(o));
-        }
+            return o;
+        });
     }
 }

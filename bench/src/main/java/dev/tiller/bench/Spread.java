@@ -1,5 +1,6 @@
 package dev.tiller.bench;
 
+import com.google.gson.JsonObject;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
@@ -19,7 +20,31 @@ public record Spread(double median, double min, double max, int n) {
         return of(Arrays.stream(ratios).boxed().toList());
     }
 
+    /** The same in units of that size. */
+    public Spread in(double unit) {
+        return new Spread(median / unit, min / unit, max / unit, n);
+    }
+
+    /** With four decimals: more than a machine can repeat. */
+    public Spread rounded() {
+        return new Spread(rounded(median), rounded(min), rounded(max), n);
+    }
+
+    static double rounded(double value) {
+        return Math.round(value * 1e4) / 1e4;
+    }
+
+    /** The median with the smallest and the largest value, each as {@code number}, such as "%.1f". */
     public String show(String number) {
         return String.format(Locale.ROOT, number + " [" + number + ".." + number + "]", median, min, max);
+    }
+
+    public JsonObject json() {
+        JsonObject o = new JsonObject();
+        o.addProperty("median", median);
+        o.addProperty("min", min);
+        o.addProperty("max", max);
+        o.addProperty("n", n);
+        return o;
     }
 }

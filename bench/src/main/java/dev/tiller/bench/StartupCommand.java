@@ -1,6 +1,5 @@
 package dev.tiller.bench;
 
-import com.google.gson.Gson;
 import com.google.gson.JsonObject;
 import dev.tiller.engine.Model;
 import dev.tiller.loader.Checkpoint;
@@ -65,8 +64,8 @@ final class StartupCommand implements Callable<Integer> {
     @Option(names = "--without-script", description = "Starts Java directly, not through the tiller script.")
     private boolean withoutScript;
 
-    @Option(names = "--json", description = "One JSON object; the table goes to standard error.")
-    private boolean json;
+    @Mixin
+    private Output output;
 
     StartupCommand(Console console) {
         this.console = console;
@@ -154,60 +153,42 @@ final class StartupCommand implements Callable<Integer> {
                 megabytes(runs.stream().map(r -> r.memory.anonymous()).toList());
         Spread mapped = megabytes(runs.stream().map(r -> r.memory.mapped()).toList());
         double limit = (weights + kv + ALLOWANCE) / 1e6;
-        say("machine  " + Machine.describe());
-        say("model    " + options.path().toAbsolutePath().normalize().getFileName() + ", weights " + what);
-        say(String.format("prompt   %d tokens, %d generated", prompt, decode));
-        say("");
-        say("process start to first token   " + first.show("%.2f") + " s");
-        say("peak resident memory           " + peak.show("%.0f") + " MB");
-        say("  of no file                   " + anonymous.show("%.0f") + " MB");
-        say("  of mapped files              " + mapped.show("%.0f") + " MB");
-        say(String.format(
-                Locale.ROOT,
-                "weights + KV + 300 MiB         %.0f MB (%.0f + %.0f + %.0f): %s",
-                limit,
-                weights / 1e6,
-                kv / 1e6,
-                ALLOWANCE / 1e6,
-                peak.median() <= limit ? "kept" : "missed"));
-        if (json) {
+        List<String> lines = List.of(
+                "machine  " + Machine.describe(),
+                "model    " + options.name() + ", weights " + what,
+                String.format("prompt   %d tokens, %d generated", prompt, decode),
+                "",
+                "process start to first token   " + first.show("%.2f") + " s",
+                "peak resident memory           " + peak.show("%.0f") + " MB",
+                "  of no file                   " + anonymous.show("%.0f") + " MB",
+                "  of mapped files              " + mapped.show("%.0f") + " MB",
+                String.format(
+                        Locale.ROOT,
+                        "weights + KV + 300 MiB         %.0f MB (%.0f + %.0f + %.0f): %s",
+                        limit,
+                        weights / 1e6,
+                        kv / 1e6,
+                        ALLOWANCE / 1e6,
+                        peak.median() <= limit ? "kept" : "missed"));
+        output.show(console, options.notes(console), lines, () -> {
             JsonObject o = new JsonObject();
             o.addProperty("machine", Machine.describe());
-            o.addProperty(
-                    "model",
-                    options.path().toAbsolutePath().normalize().getFileName().toString());
+            o.addProperty("model", options.name());
             o.addProperty("weights", what);
             o.addProperty("prompt", prompt);
             o.addProperty("decode", decode);
-            o.add("first_token_seconds", json(first));
-            o.add("peak_resident_mb", json(peak));
-            o.add("resident_of_no_file_mb", json(anonymous));
-            o.add("resident_of_mapped_files_mb", json(mapped));
+            o.add("first_token_seconds", first.json());
+            o.add("peak_resident_mb", peak.json());
+            o.add("resident_of_no_file_mb", anonymous.json());
+            o.add("resident_of_mapped_files_mb", mapped.json());
             o.addProperty("weights_mb", weights / 1e6);
             o.addProperty("kv_mb", kv / 1e6);
             o.addProperty("limit_mb", limit);
-            console.line(new Gson().toJson(o));
-        }
+            return o;
+        });
     }
 
     private static Spread megabytes(List<Long> bytes) {
         return Spread.of(bytes.stream().map(b -> b / 1e6).toList());
-    }
-
-    private static JsonObject json(Spread s) {
-        JsonObject o = new JsonObject();
-        o.addProperty("median", s.median());
-        o.addProperty("min", s.min());
-        o.addProperty("max", s.max());
-        o.addProperty("n", s.n());
-        return o;
-    }
-
-    private void say(String line) {
-        if (json) {
-            options.note(console, line);
-        } else {
-            console.line(line);
-        }
     }
 }

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import java.util.function.Consumer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -64,8 +65,8 @@ final class SteeringCommand implements Callable<Integer> {
             description = "Another engine to take turns with, e.g. \"python3 bench/peers/hooks_peer.py\".")
     private String peerCommand;
 
-    @Option(names = "--json", description = "One JSON object; the table goes to standard error.")
-    private boolean json;
+    @Mixin
+    private Output output;
 
     SteeringCommand(Console console) {
         this.console = console;
@@ -78,8 +79,10 @@ final class SteeringCommand implements Callable<Integer> {
         }
         try (Model model = options.load(console)) {
             List<SteeringRow> rows = rows(model);
-            try (Peer peer = peerCommand == null ? null : startPeer()) {
-                show(measure(model, rows, peer));
+            Consumer<String> notes = options.notes(console);
+            try (Peer peer = Peer.start(peerCommand, arguments(), notes)) {
+                SteeringReport report = measure(model, rows, peer);
+                output.show(console, notes, report.lines(), report::json);
             }
         }
         return 0;
@@ -107,8 +110,7 @@ final class SteeringCommand implements Callable<Integer> {
     }
 
     private SteeringReport measure(Model model, List<SteeringRow> rows, Peer peer) {
-        String name = options.path().toAbsolutePath().normalize().getFileName().toString();
-        SteeringReport report = new SteeringReport(model, name, rows);
+        SteeringReport report = new SteeringReport(model, options.name(), rows);
         options.note(console, "warming up");
         long start = System.nanoTime();
         do {
@@ -124,7 +126,7 @@ final class SteeringCommand implements Callable<Integer> {
             }
         }
         if (peer != null) {
-            report.peer(peer.name(), Report.rows(theirs));
+            report.peer(peer.name(), RateRow.of(theirs));
         }
         return report;
     }
@@ -138,25 +140,9 @@ final class SteeringCommand implements Callable<Integer> {
         return String.format(Locale.ROOT, ", %.0f s each, about %.0f s left", each, each * (rounds - round + 1));
     }
 
-    private void show(SteeringReport report) {
-        for (String line : report.lines()) {
-            if (json) {
-                options.note(console, line);
-            } else {
-                console.line(line);
-            }
-        }
-        if (json) {
-            console.line(report.json());
-        }
-    }
-
     /** The peer gets the same model and threads. */
-    private Peer startPeer() {
-        List<String> command = new ArrayList<>(List.of(peerCommand.strip().split("\\s+")));
-        command.addAll(List.of("--model", options.path().toString(), "--threads"));
-        command.add(String.valueOf(Threads.of(options.loadOptions().threads()).count()));
-        options.note(console, "starting " + String.join(" ", command));
-        return new Peer(command);
+    private List<String> arguments() {
+        int threads = Threads.of(options.loadOptions().threads()).count();
+        return List.of("--model", options.path().toString(), "--threads", String.valueOf(threads));
     }
 }

@@ -1,6 +1,5 @@
 package dev.tiller.bench;
 
-import com.google.gson.GsonBuilder;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import dev.tiller.engine.Model;
@@ -30,7 +29,7 @@ final class SteeringReport {
     SteeringReport(Model model, String name, List<SteeringRow> rows) {
         this.model = name;
         this.weights = model.weightFormats();
-        this.machine = Machine.describe() + "; " + model.backend().description();
+        this.machine = Machine.with(model);
         this.rows = rows;
         rows.forEach(r -> found.add(new Found()));
     }
@@ -44,9 +43,9 @@ final class SteeringReport {
     }
 
     /** Takes the peer's rounds: a row NAME is compared with its row "NAME base". */
-    void peer(String name, List<Report.Row> theirs) {
+    void peer(String name, List<RateRow> theirs) {
         peer = name;
-        for (Report.Row row : theirs) {
+        for (RateRow row : theirs) {
             theirs.stream()
                     .filter(base -> base.name().equals(row.name() + " base")
                             && base.weights().equals(row.weights()))
@@ -85,7 +84,7 @@ final class SteeringReport {
         return lines;
     }
 
-    String json() {
+    JsonObject json() {
         JsonObject o = new JsonObject();
         o.addProperty("machine", machine);
         o.addProperty("model", model);
@@ -101,19 +100,19 @@ final class SteeringReport {
             for (Ratio r : peerRatios) {
                 JsonObject row = new JsonObject();
                 row.addProperty("name", r.name());
-                row.add("ratio", Report.json(r.spread()));
+                row.add("ratio", r.spread().rounded().json());
                 theirs.add(row);
             }
             o.add("peer_rows", theirs);
         }
-        return new GsonBuilder().disableHtmlEscaping().create().toJson(o);
+        return o;
     }
 
     private static JsonObject row(SteeringRow row, Found f) {
         JsonObject o = new JsonObject();
         o.addProperty("name", row.name());
         o.addProperty("batch", row.batch());
-        o.add("ratio", Report.json(Spread.of(f.ratios)));
+        o.add("ratio", Spread.of(f.ratios).rounded().json());
         Interval i = interval(f);
         JsonObject turns = new JsonObject();
         turns.addProperty("median", i.median());
@@ -121,7 +120,7 @@ final class SteeringReport {
         turns.addProperty("high", i.high());
         turns.addProperty("n", i.n());
         o.add("turns", turns);
-        o.add("base_tokens_per_second", Report.json(Spread.of(f.rates)));
+        o.add("base_tokens_per_second", Spread.of(f.rates).rounded().json());
         return o;
     }
 

@@ -1,6 +1,5 @@
 package dev.tiller.bench;
 
-import com.google.gson.Gson;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import dev.tiller.loader.TillerException;
@@ -17,6 +16,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** {@code tiller bench tokenizer}: megabytes of text per second to tokens and back. */
@@ -53,20 +53,8 @@ final class TokenizerCommand implements Callable<Integer> {
             description = "How much of the text, to the end of a line (default: ${DEFAULT-VALUE}).")
     private Integer bytes;
 
-    @Option(
-            names = "--rounds",
-            paramLabel = "N",
-            defaultValue = "5",
-            converter = ModelOptions.Positive.class,
-            description = "Rounds measured (default: ${DEFAULT-VALUE}).")
-    private Integer rounds;
-
-    @Option(
-            names = "--warm-up",
-            paramLabel = "SECONDS",
-            defaultValue = "5",
-            description = "Shortest warm-up; two rounds always run (default: ${DEFAULT-VALUE}).")
-    private double warmUp;
+    @Mixin
+    private RoundOptions rounds = new RoundOptions(5);
 
     @Option(
             names = "--peer",
@@ -74,8 +62,8 @@ final class TokenizerCommand implements Callable<Integer> {
             description = "Another library to take turns with, e.g. \"python3 bench/peers/tokenizers_peer.py\".")
     private String peerCommand;
 
-    @Option(names = "--json", description = "One JSON object; the table goes to standard error.")
-    private boolean json;
+    @Mixin
+    private Output output;
 
     TokenizerCommand(Console console) {
         this.console = console;
@@ -91,11 +79,10 @@ final class TokenizerCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         Text given = read();
         List<Entry> entries = entries(given);
-        try (Peer peer = startPeer()) {
+        try (Peer peer = Peer.start(peerCommand, arguments(), console::note)) {
             check(entries, peer);
-            Rounds rounds = Rounds.run(
-                    () -> round(entries, given), peer, this.rounds, warmUp, Rounds.NO_END, line -> note(line));
-            report(given, entries, rounds, peer);
+            Rounds measured = rounds.run(() -> round(entries, given), peer, console::note);
+            report(given, entries, measured, peer);
         }
         return 0;
     }
@@ -142,18 +129,14 @@ final class TokenizerCommand implements Callable<Integer> {
         return entries;
     }
 
-    private Peer startPeer() {
-        if (peerCommand == null) {
-            return null;
-        }
-        List<String> command = new ArrayList<>(List.of(peerCommand.strip().split("\\s+")));
-        command.addAll(List.of("--text", text.toString(), "--bytes", bytes.toString()));
+    /** The peer gets the same text and tokenizers. */
+    private List<String> arguments() {
+        List<String> arguments = new ArrayList<>(List.of("--text", text.toString(), "--bytes", bytes.toString()));
         for (Path path : paths()) {
             Path file = Files.isDirectory(path) ? path.resolve("tokenizer.json") : path;
-            command.addAll(List.of("--tokenizer", file.toString()));
+            arguments.addAll(List.of("--tokenizer", file.toString()));
         }
-        note("starting " + String.join(" ", command));
-        return new Peer(command);
+        return arguments;
     }
 
     private static void check(List<Entry> entries, Peer peer) {
@@ -213,55 +196,39 @@ final class TokenizerCommand implements Callable<Integer> {
         if (peer != null) {
             out.addProperty("peer", peer.name());
         }
-        say("machine  " + Machine.describe());
-        say("text     " + given.name + ", the first " + given.bytes + " bytes");
-        say(peer == null ? "" : "peer     " + peer.name());
-        say(String.format(Locale.ROOT, "%-22s %-14s %-28s %-28s %s", "tokenizer", "row", "MB/s", "peer", "ratio"));
+        List<String> lines = new ArrayList<>();
+        lines.add("machine  " + Machine.describe());
+        lines.add("text     " + given.name + ", the first " + given.bytes + " bytes");
+        lines.add(peer == null ? "" : "peer     " + peer.name());
+        lines.add(
+                String.format(Locale.ROOT, "%-22s %-14s %-28s %-28s %s", "tokenizer", "row", "MB/s", "peer", "ratio"));
         JsonArray rows = new JsonArray();
-        for (Report.Row row : measured.ours()) {
+        for (RateRow row : measured.ours()) {
             Entry entry = entries.stream()
                     .filter(e -> e.name.equals(row.weights()))
                     .findFirst()
                     .orElseThrow();
-            double megabytes = given.bytes / 1e6 / entry.tokens;
+            double tokens = entry.tokens / (given.bytes / 1e6); // of a megabyte
             JsonObject o = new JsonObject();
             o.addProperty("tokenizer", entry.name);
             o.addProperty("row", row.name());
             o.addProperty("tokens", entry.tokens);
-            Spread ours = scaled(row.rates(), megabytes);
-            o.add("mb_per_second", Report.json(ours));
+            Spread ours = row.spread().in(tokens);
+            o.add("mb_per_second", ours.rounded().json());
             String line = String.format(Locale.ROOT, "%-22s %-14s %-28s", entry.name, row.name(), ours.show("%.2f"));
-            for (Report.Row other : measured.theirs()) {
+            for (RateRow other : measured.theirs()) {
                 if (other.name().equals(row.name()) && other.weights().equals(row.weights())) {
-                    Spread theirs = scaled(other.rates(), megabytes);
+                    Spread theirs = other.spread().in(tokens);
                     Spread ratio = Spread.ofRatios(row.rates(), other.rates());
-                    o.add("peer_mb_per_second", Report.json(theirs));
-                    o.add("ratio", Report.json(ratio));
+                    o.add("peer_mb_per_second", theirs.rounded().json());
+                    o.add("ratio", ratio.rounded().json());
                     line += String.format(Locale.ROOT, " %-28s %s", theirs.show("%.2f"), ratio.show("%.2f"));
                 }
             }
             rows.add(o);
-            say(line);
+            lines.add(line);
         }
         out.add("rows", rows);
-        if (json) {
-            console.line(new Gson().toJson(out));
-        }
-    }
-
-    private static Spread scaled(List<Double> rates, double factor) {
-        return Spread.of(rates.stream().map(r -> r * factor).toList());
-    }
-
-    private void note(String line) {
-        console.note(line);
-    }
-
-    private void say(String line) {
-        if (json) {
-            console.note(line);
-        } else {
-            console.line(line);
-        }
+        output.show(console, console::note, lines, () -> out);
     }
 }

@@ -70,7 +70,7 @@ class GpuCommandTest {
 
     @Test
     void theLimitIsStepsTimesBatch() {
-        Report.Row decode = new Report.Row("decode", "bf16", 8, List.of(40.0, 80.0));
+        RateRow decode = new RateRow("decode", "bf16", 8, List.of(40.0, 80.0));
         List<Ratio> ratios = GpuRatios.of(new Rounds(List.of(decode), List.of()), 10);
         assertEquals(
                 List.of(new Ratio("decode x8", "weights' limit, 10.0 steps/s", new Spread(0.75, 0.5, 1, 2))), ratios);

@@ -7,7 +7,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class ReportTest {
-    private static final List<Report.Row> OURS = Report.rows(List.of(
+    private static final List<RateRow> OURS = RateRow.of(List.of(
             List.of(new Sample("decode", "bf16", 1, 100), new Sample("decode_steered", "bf16", 1, 99)),
             List.of(new Sample("decode", "bf16", 1, 50), new Sample("decode_steered", "bf16", 1, 50))));
 
@@ -23,16 +23,17 @@ class ReportTest {
         assertEquals(
                 expected,
                 Report.endToEnd("m", "a \"b\"", new Rounds(OURS, List.of()), null)
-                        .json());
+                        .json()
+                        .toString());
     }
 
     @Test
     void aPeerAddsItsRowsAndRatiosOfTheSameRound() {
-        List<Report.Row> theirs = Report.rows(List.of(
+        List<RateRow> theirs = RateRow.of(List.of(
                 List.of(new Sample("decode", "f32", 1, 50), new Sample("decode", "bf16", 1, 80)),
                 List.of(new Sample("decode", "f32", 1, 25), new Sample("decode", "bf16", 1, 40))));
         Report report = Report.endToEnd("m", "x", new Rounds(OURS, theirs), "other engine");
-        String json = report.json();
+        String json = report.json().toString();
         assertTrue(
                 json.contains("\"ratios\":[{\"median\":2.0,\"min\":2.0,\"max\":2.0,\"n\":2,"
                         + "\"name\":\"decode\",\"to\":\"peer decode f32\"}"),

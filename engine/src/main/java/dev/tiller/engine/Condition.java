@@ -11,7 +11,7 @@ import java.util.Locale;
  * @param site where in the block it reads
  * @param block 0-based block it reads
  * @param threshold a projection on the unit vector
- * @param above true: acts if h.u > threshold; false: if h.u < threshold
+ * @param above true: acts if {@code h.u > threshold}; false: if {@code h.u < threshold}
  * @param measure on which positions
  */
 public record Condition(SteeringVector probe, Site site, int block, float threshold, boolean above, Measure measure) {

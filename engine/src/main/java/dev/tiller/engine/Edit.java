@@ -247,11 +247,13 @@ public record Edit(
             return amount(Amount.of(c));
         }
 
+        /** Share of the full effect, in [0, 1]. */
         public Builder strength(float share) {
             strength = share;
             return this;
         }
 
+        /** Of the projection on the unit vector. */
         public Builder bounds(float lower, float upper) {
             low = lower;
             high = upper;
@@ -263,6 +265,7 @@ public record Edit(
             return bounds(projection, projection);
         }
 
+        /** From the first vector towards the second. */
         public Builder degrees(float angle) {
             degrees = angle;
             return this;

@@ -45,10 +45,12 @@ public record GenerationRequest(
         return new GenerationRequest(prompt, SteeringPlan.NONE, SamplingOptions.GREEDY, 0, maxTokens, false);
     }
 
+    /** The same under another plan. */
     public GenerationRequest with(SteeringPlan otherPlan) {
         return new GenerationRequest(prompt, otherPlan, sampling, seed, maxTokens, ignoreEnd, chat);
     }
 
+    /** The same, drawn otherwise. */
     public GenerationRequest with(SamplingOptions otherSampling, long otherSeed) {
         return new GenerationRequest(prompt, plan, otherSampling, otherSeed, maxTokens, ignoreEnd, chat);
     }

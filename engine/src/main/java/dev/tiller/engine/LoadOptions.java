@@ -27,14 +27,17 @@ public record LoadOptions(
     /** The fastest backend available, weights as stored. */
     public static final LoadOptions DEFAULT = new LoadOptions("auto", 0, null);
 
+    /** The rest left to the backend. */
     public LoadOptions(String backend, int threads, WeightFormat weights) {
         this(backend, threads, weights, null, 0, Map.of(), true);
     }
 
+    /** On auto, scalar, simd or cuda. */
     public LoadOptions withBackend(String name) {
         return new LoadOptions(name, threads, weights, kv, kvMemory, kernels, cache);
     }
 
+    /** With weights in a format; null for that of the file. */
     public LoadOptions withWeights(WeightFormat format) {
         return new LoadOptions(backend, threads, format, kv, kvMemory, kernels, cache);
     }
@@ -49,6 +52,7 @@ public record LoadOptions(
         return new LoadOptions(backend, threads, weights, kv, bytes, kernels, cache);
     }
 
+    /** With operations replaced by kernels from files. */
     public LoadOptions withKernels(Map<String, Path> replaced) {
         return new LoadOptions(backend, threads, weights, kv, kvMemory, Map.copyOf(replaced), cache);
     }

@@ -149,14 +149,17 @@ public final class Model implements AutoCloseable {
 
     // ---- what it is ----
 
+    /** Its numbers and choices. */
     public ModelSpec spec() {
         return spec;
     }
 
+    /** What it runs on. */
     public Backend backend() {
         return backend;
     }
 
+    /** Where it came from; open as long as the model is. */
     public Checkpoint checkpoint() {
         return checkpoint;
     }
@@ -213,18 +216,22 @@ public final class Model implements AutoCloseable {
         return backend.operandFormat(weights.operandFormat());
     }
 
+    /** Keys and values of all its texts. */
     public KvCache cache() {
         return cache;
     }
 
+    /** True if it came with a tokenizer. */
     public boolean hasTokenizer() {
         return tokenizer != null;
     }
 
+    /** Its tokenizer; an error if it came without one. */
     public Tokenizer tokenizer() {
         return tokenizer != null ? tokenizer : checkpoint.tokenizer();
     }
 
+    /** Its chat template, empty if it came without one. */
     public Optional<ChatTemplate> template() {
         return Optional.ofNullable(template);
     }

@@ -17,7 +17,7 @@ public sealed interface Span {
     /** Every position. */
     Span ALL = new All();
 
-    /** Positions before the generation starts: p < promptLength. */
+    /** Positions before the generation starts: {@code p < promptLength}. */
     Span PROMPT = new Prompt();
 
     /** Positions whose output predicts generated tokens: p >= promptLength - 1 (the rule of persona vectors). */

@@ -6,21 +6,18 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.tiller.loader.SharedFiles;
 import dev.tiller.loader.TillerException;
 import dev.tiller.loader.template.Message;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Generation on the bundled model: independence of batch neighbours, exactness of idle plans, streaming, limits. */
-class GeneratorTest {
+class GeneratorTest extends OnBothBackends {
     private static final String[] QUESTIONS = {
         "What is the capital of Japan?",
         "How do you see my new garden?",
@@ -28,25 +25,6 @@ class GeneratorTest {
         "My brother broke his old chair. What should I do?",
         "I have decided on drawing rabbits. What is your forecast? Tell me everything about it, please, in a long answer."
     };
-
-    private static Model simd;
-    private static Model scalar;
-
-    @BeforeAll
-    static void load() {
-        simd = Model.load(SharedFiles.repository("models/microworld"), LoadOptions.DEFAULT.withBackend("simd"));
-        scalar = Model.load(SharedFiles.repository("models/microworld"), LoadOptions.DEFAULT.withBackend("scalar"));
-    }
-
-    @AfterAll
-    static void close() {
-        simd.close();
-        scalar.close();
-    }
-
-    private static Model model(String backend) {
-        return backend.equals("scalar") ? scalar : simd;
-    }
 
     static int[] prompt(Model m, int question) {
         return m.chat(List.of(new Message("user", QUESTIONS[question % QUESTIONS.length])));

@@ -1,7 +1,7 @@
 package dev.tiller.kernels;
 
 import dev.tiller.kernels.cpu.SimdBackend;
-import dev.tiller.kernels.cuda.CudaBackend;
+import dev.tiller.kernels.cuda.CudaBackends;
 import dev.tiller.kernels.cuda.CudaUnavailable;
 import dev.tiller.kernels.scalar.ScalarBackend;
 import dev.tiller.loader.TillerException;
@@ -30,7 +30,7 @@ public final class Backends {
                 return new ScalarBackend("asked for");
             case "cuda":
                 try {
-                    return CudaBackend.open();
+                    return CudaBackends.open();
                 } catch (CudaUnavailable e) {
                     throw new TillerException("cannot use the cuda backend: " + e.getMessage(), e);
                 }
@@ -42,7 +42,7 @@ public final class Backends {
                 return simd(threads, "");
             case "auto":
                 try {
-                    return CudaBackend.openGpu();
+                    return CudaBackends.openGpu();
                 } catch (TillerException e) {
                     return onProcessor(threads, "no CUDA: " + e.getMessage());
                 }

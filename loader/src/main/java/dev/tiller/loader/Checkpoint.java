@@ -94,10 +94,12 @@ public final class Checkpoint implements AutoCloseable {
         return name.toLowerCase(Locale.ROOT).endsWith(GGUF) ? name.substring(0, name.length() - GGUF.length()) : name;
     }
 
+    /** The shape of the model. */
     public ModelConfig config() {
         return source.config();
     }
 
+    /** How its makers want it sampled. */
     public GenerationConfig generationConfig() {
         return source.generationConfig();
     }
@@ -114,6 +116,7 @@ public final class Checkpoint implements AutoCloseable {
         return source.find(name);
     }
 
+    /** Hugging Face names of all tensors. */
     public Set<String> tensorNames() {
         return source.tensorNames();
     }

@@ -6,7 +6,7 @@ import java.util.List;
 
 /**
  * Which pairs of answers count. Row i of the positive list and row i of the negative list stand or fall together: kept if
- * positive trait >= threshold, negative trait < 100 - threshold and both coherences >= 50; a missing score fails. Without
+ * positive trait >= threshold, negative trait {@code < 100 - threshold} and both coherences >= 50; a missing score fails. Without
  * a judge every pair counts. A pair with an empty answer has nothing to average and is dropped. Each dropped pair is
  * counted once, under the first reason that applies.
  *

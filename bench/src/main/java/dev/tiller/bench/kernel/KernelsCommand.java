@@ -1,9 +1,9 @@
 package dev.tiller.bench.kernel;
 
-import com.google.gson.Gson;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import dev.tiller.bench.Machine;
+import dev.tiller.bench.Output;
 import dev.tiller.bench.Spread;
 import dev.tiller.kernels.Backend;
 import dev.tiller.kernels.Threads;
@@ -29,6 +29,7 @@ import org.openjdk.jmh.runner.options.TimeValue;
 import org.openjdk.jmh.runner.options.VerboseMode;
 import org.openjdk.jmh.util.Statistics;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** {@code tiller bench kernels}: the JMH benchmarks of single operations beside the ceilings of the machine. */
@@ -63,8 +64,8 @@ public final class KernelsCommand implements Callable<Integer> {
             description = "Worker threads (default: that of the backend).")
     private Integer threads;
 
-    @Option(names = "--json", description = "One JSON object; the table goes to standard error.")
-    private boolean json;
+    @Mixin
+    private Output output;
 
     @Option(names = "--list", description = "Names and shapes of the cases, without running them.")
     private boolean list;
@@ -158,16 +159,17 @@ public final class KernelsCommand implements Callable<Integer> {
         JsonObject o = new JsonObject();
         o.addProperty("machine", machine);
         JsonArray array = new JsonArray();
-        say("machine  " + machine);
+        List<String> lines = new ArrayList<>();
+        lines.add("machine  " + machine);
         Spread read = reads.isEmpty() ? null : Spread.of(reads);
         Spread multiply = flops.isEmpty() ? null : Spread.of(flops);
         if (read != null) {
-            say("reading  " + scaled(read).show("%.1f") + " GB/s");
-            say("multiply-adds in registers  " + scaled(multiply).show("%.1f") + " GFLOP/s");
-            o.add("read_gb_per_second", json(scaled(read)));
-            o.add("multiply_add_gflop_per_second", json(scaled(multiply)));
-            say("");
-            say(String.format(
+            lines.add("reading  " + read.in(1e9).show("%.1f") + " GB/s");
+            lines.add("multiply-adds in registers  " + multiply.in(1e9).show("%.1f") + " GFLOP/s");
+            o.add("read_gb_per_second", read.in(1e9).json());
+            o.add("multiply_add_gflop_per_second", multiply.in(1e9).json());
+            lines.add("");
+            lines.add(String.format(
                     "%-22s %-40s %32s %8s %9s %7s  %s",
                     "kernel", "shape", "us, median [min..max]", "GB/s", "GFLOP/s", "share", "bound by"));
         }
@@ -176,8 +178,8 @@ public final class KernelsCommand implements Callable<Integer> {
             double t = r.seconds.median();
             double share = w.seconds(read.median(), multiply.median()) / t;
             String binding = w.binding(read.median(), multiply.median());
-            Spread us = new Spread(t * 1e6, r.seconds.min() * 1e6, r.seconds.max() * 1e6, r.seconds.n());
-            say(String.format(
+            Spread us = r.seconds.in(1e-6);
+            lines.add(String.format(
                     Locale.ROOT,
                     "%-22s %-40s %32s %8.1f %9.1f %6.1f%%  %s",
                     r.work.name(),
@@ -190,7 +192,7 @@ public final class KernelsCommand implements Callable<Integer> {
             JsonObject row = new JsonObject();
             row.addProperty("kernel", r.work.name());
             row.addProperty("shape", r.work.shape());
-            row.add("microseconds", json(us));
+            row.add("microseconds", us.json());
             row.addProperty("gb_per_second", w.bytes() / t / 1e9);
             row.addProperty("gflop_per_second", w.flops() / t / 1e9);
             row.addProperty("share_of_ceiling", share);
@@ -200,33 +202,10 @@ public final class KernelsCommand implements Callable<Integer> {
         o.add("rows", array);
         JsonObject left = new JsonObject();
         skipped.forEach((name, why) -> {
-            say("skipped  " + name + ": " + why);
+            lines.add("skipped  " + name + ": " + why);
             left.addProperty(name, why);
         });
         o.add("skipped", left);
-        if (json) {
-            console.line(new Gson().toJson(o));
-        }
-    }
-
-    private static Spread scaled(Spread s) {
-        return new Spread(s.median() / 1e9, s.min() / 1e9, s.max() / 1e9, s.n());
-    }
-
-    private static JsonObject json(Spread s) {
-        JsonObject o = new JsonObject();
-        o.addProperty("median", s.median());
-        o.addProperty("min", s.min());
-        o.addProperty("max", s.max());
-        o.addProperty("n", s.n());
-        return o;
-    }
-
-    private void say(String line) {
-        if (json) {
-            console.note(line);
-        } else {
-            console.line(line);
-        }
+        output.show(console, console::note, lines, () -> o);
     }
 }

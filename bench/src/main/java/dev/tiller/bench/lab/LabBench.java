@@ -142,14 +142,14 @@ final class LabBench implements Callable<Integer> {
     private void report(Operation op, WeightFormat operand, List<Row> rows, Ceiling ceiling, String device) {
         JsonArray all = new JsonArray();
         String dimensions = String.join(" x ", op.dimensions());
-        say(op.name() + " in " + operand.name().toLowerCase(Locale.ROOT) + ", shapes are " + dimensions);
-        say(String.format("%-20s %-22s %34s %9s %9s %8s", "shape", "variant", "ns", "GB/s", "GFLOP/s", "ceiling"));
+        options.say(console, op.name() + " in " + operand.name().toLowerCase(Locale.ROOT) + ", shapes are " + dimensions);
+        options.say(console, String.format("%-20s %-22s %34s %9s %9s %8s", "shape", "variant", "ns", "GB/s", "GFLOP/s", "ceiling"));
         for (Row r : rows) {
             double t = r.nanos.median() / 1e9;
             double share = ceiling.seconds(r.labCase) / t;
             double bandwidth = r.labCase.bytes() / t / 1e9;
             double rate = r.labCase.flops() / t / 1e9;
-            say(String.format(
+            options.say(console, String.format(
                     Locale.ROOT,
                     "%-20s %-22s %34s %9.1f %9.1f %7.1f%%",
                     r.shape,
@@ -161,12 +161,7 @@ final class LabBench implements Callable<Integer> {
             JsonObject o = new JsonObject();
             o.addProperty("shape", r.shape);
             o.addProperty("variant", r.variant);
-            JsonObject ns = new JsonObject();
-            ns.addProperty("median", r.nanos.median());
-            ns.addProperty("min", r.nanos.min());
-            ns.addProperty("max", r.nanos.max());
-            ns.addProperty("n", r.nanos.n());
-            o.add("ns", ns);
+            o.add("ns", r.nanos.json());
             o.addProperty("gb_per_second", bandwidth);
             o.addProperty("gflop_per_second", rate);
             o.addProperty("share_of_ceiling", share);
@@ -181,14 +176,6 @@ final class LabBench implements Callable<Integer> {
             o.addProperty("ceiling_gflop_per_second", ceiling.flopsPerSecond() / 1e9);
             o.add("rows", all);
             console.line(new Gson().toJson(o));
-        }
-    }
-
-    private void say(String line) {
-        if (options.json) {
-            console.note(line);
-        } else {
-            console.line(line);
         }
     }
 }

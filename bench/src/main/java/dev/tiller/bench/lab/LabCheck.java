@@ -79,7 +79,7 @@ final class LabCheck implements Callable<Integer> {
             List<String> found = new ArrayList<>();
             run(operation, operand, backend, judged, found);
             if (!judged.isEmpty() && !options.ran(operation, operand, backend)) {
-                say("  " + operand.name().toLowerCase(Locale.ROOT) + ": " + options.kernel
+                options.say(console, "  " + operand.name().toLowerCase(Locale.ROOT) + ": " + options.kernel
                         + " has no kernel that these cases ask for; not judged");
                 continue;
             }
@@ -119,11 +119,11 @@ final class LabCheck implements Callable<Integer> {
     }
 
     private void report(Operation operation, int cases, List<String> faults, JsonArray results) {
-        faults.stream().limit(SHOWN).forEach(f -> say("  " + f));
+        faults.stream().limit(SHOWN).forEach(f -> options.say(console, "  " + f));
         if (faults.size() > SHOWN) {
-            say("  and " + (faults.size() - SHOWN) + " more cases");
+            options.say(console, "  and " + (faults.size() - SHOWN) + " more cases");
         }
-        say(String.format("%-15s %d of %d cases agree", operation.name(), cases - faults.size(), cases));
+        options.say(console, String.format("%-15s %d of %d cases agree", operation.name(), cases - faults.size(), cases));
         JsonObject o = new JsonObject();
         o.addProperty("operation", operation.name());
         o.addProperty("cases", cases);
@@ -132,13 +132,5 @@ final class LabCheck implements Callable<Integer> {
         faults.stream().limit(SHOWN).forEach(first::add);
         o.add("faults", first);
         results.add(o);
-    }
-
-    private void say(String line) {
-        if (options.json) {
-            console.note(line);
-        } else {
-            console.line(line);
-        }
     }
 }

@@ -7,6 +7,7 @@ import dev.tiller.kernels.lab.LabBackends;
 import dev.tiller.kernels.lab.Operation;
 import dev.tiller.kernels.lab.Operations;
 import dev.tiller.loader.TillerException;
+import dev.tiller.persona.cli.Console;
 import dev.tiller.persona.cli.ModelOptions;
 import java.nio.file.Path;
 import java.util.EnumSet;
@@ -48,6 +49,15 @@ final class LabOptions {
 
     @Option(names = "--json", description = "One JSON object; what is for people goes to standard error.")
     boolean json;
+
+    /** Something for people. */
+    void say(Console console, String line) {
+        if (json) {
+            console.note(line);
+        } else {
+            console.line(line);
+        }
+    }
 
     /** The backend under test, with the kernel in place. */
     Backend open(Operation operation) {

@@ -15,7 +15,7 @@ import java.util.Map;
  * @param rates tokens per second of each round
  * @param facts of the engine
  */
-record PeerRow(
+public record PeerRow(
         String engine,
         String version,
         String name,
@@ -23,7 +23,7 @@ record PeerRow(
         int batch,
         List<Double> rates,
         Map<String, Double> facts) {
-    static final String TILLER = "tiller";
+    public static final String TILLER = "tiller";
     static final String LLAMA_CPP = "llama.cpp";
     static final String TORCH = "torch";
 

@@ -1,11 +1,8 @@
 package dev.tiller.bench.peers;
 
-import com.google.gson.GsonBuilder;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import dev.tiller.bench.Spread;
-import dev.tiller.persona.cli.Console;
-import dev.tiller.persona.cli.ModelOptions;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -20,7 +17,7 @@ import java.util.Set;
  * @param flops operations per second of multiply-adds in registers, for each round
  * @param notes who did not take part, and why
  */
-record PeersReport(
+public record PeersReport(
         String machine,
         String model,
         Shapes shapes,
@@ -28,16 +25,6 @@ record PeersReport(
         List<Double> reads,
         List<Double> flops,
         List<String> notes) {
-
-    void print(Console console, ModelOptions options, boolean asJson) {
-        if (asJson) {
-            table().forEach(line -> options.note(console, line));
-            console.line(json());
-        } else {
-            table().forEach(console::line);
-        }
-    }
-
     private Map<String, Double> facts() {
         return rows.stream()
                 .filter(r -> r.engine().equals(PeerRow.TILLER))
@@ -51,10 +38,10 @@ record PeersReport(
     }
 
     private static Spread giga(List<Double> values) {
-        return Spread.of(values.stream().map(v -> v / 1e9).toList());
+        return Spread.of(values).in(1e9);
     }
 
-    List<String> table() {
+    public List<String> table() {
         List<String> lines = new ArrayList<>();
         lines.add("machine  " + machine);
         lines.add("model    " + model);
@@ -109,7 +96,7 @@ record PeersReport(
         return versions;
     }
 
-    String json() {
+    public JsonObject json() {
         JsonObject o = new JsonObject();
         o.addProperty("machine", machine);
         o.addProperty("model", model);
@@ -126,14 +113,14 @@ record PeersReport(
         JsonArray remarks = new JsonArray();
         notes.forEach(remarks::add);
         o.add("notes", remarks);
-        o.add("read_gb_per_second", json(giga(reads)));
-        o.add("multiply_add_gflop_per_second", json(giga(flops)));
+        o.add("read_gb_per_second", giga(reads).rounded().json());
+        o.add("multiply_add_gflop_per_second", giga(flops).rounded().json());
         JsonArray all = new JsonArray();
         rows.forEach(r -> all.add(json(r)));
         o.add("rows", all);
         JsonArray claims = new JsonArray();
         for (Claim c : Claim.of(rows)) {
-            JsonObject claim = json(c.ratio());
+            JsonObject claim = c.ratio().rounded().json();
             claim.addProperty("name", c.name());
             claim.addProperty("to", c.to());
             claim.addProperty("committed", c.committed());
@@ -142,7 +129,7 @@ record PeersReport(
             claims.add(claim);
         }
         o.add("ratios", claims);
-        return new GsonBuilder().disableHtmlEscaping().create().toJson(o);
+        return o;
     }
 
     private JsonObject json(PeerRow r) {
@@ -151,31 +138,17 @@ record PeersReport(
         row.addProperty("name", r.name());
         row.addProperty("weights", r.weights());
         row.addProperty("batch", r.batch());
-        row.add("tokens_per_second", json(r.spread()));
+        row.add("tokens_per_second", r.spread().rounded().json());
         Roofline roof = roofline(r);
         if (roof != null) {
             JsonObject share = new JsonObject();
             share.addProperty("bytes_per_token", Math.round(roof.bytesPerToken()));
             share.addProperty("flops_per_token", Math.round(roof.flopsPerToken()));
-            share.add("of_read", json(roof.memory()));
-            share.add("of_multiply_add", json(roof.arithmetic()));
+            share.add("of_read", roof.memory().rounded().json());
+            share.add("of_multiply_add", roof.arithmetic().rounded().json());
             share.addProperty("bound_by", roof.binding());
             row.add("roofline", share);
         }
         return row;
-    }
-
-    private static JsonObject json(Spread s) {
-        JsonObject o = new JsonObject();
-        o.addProperty("median", rounded(s.median()));
-        o.addProperty("min", rounded(s.min()));
-        o.addProperty("max", rounded(s.max()));
-        o.addProperty("n", s.n());
-        return o;
-    }
-
-    /** Four decimals: more than the machine can repeat. */
-    private static double rounded(double value) {
-        return Math.round(value * 1e4) / 1e4;
     }
 }

@@ -6,11 +6,9 @@ import dev.tiller.bench.OwnProcess;
 import dev.tiller.bench.Peer;
 import dev.tiller.bench.Sample;
 import dev.tiller.bench.Spread;
-import dev.tiller.kernels.Threads;
 import dev.tiller.kernels.WeightFormat;
 import dev.tiller.kernels.cpu.Ceilings;
 import dev.tiller.loader.TillerException;
-import dev.tiller.persona.cli.Console;
 import dev.tiller.persona.cli.ModelOptions;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -20,6 +18,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.Consumer;
 
 /**
  * {@code tiller bench --peers}: everybody takes turns within each round; the ceilings of the machine are measured before
@@ -31,11 +30,11 @@ public final class PeersRun {
 
     private static final List<WeightFormat> FORMATS = List.of(WeightFormat.BF16, WeightFormat.Q8, WeightFormat.Q4);
 
-    private final Console console;
     private final ModelOptions options;
     private final PeerOptions peers;
     private final Shapes shapes;
     private final double warmUp;
+    private final Consumer<String> say;
     private final Map<String, Entrant> entrants = new LinkedHashMap<>();
     private final Map<String, Rows> rows = new LinkedHashMap<>();
     private final List<String> notes = new ArrayList<>();
@@ -43,33 +42,26 @@ public final class PeersRun {
     /** What an entrant measured in all rounds. */
     private record Rows(String engine, List<List<Sample>> rounds) {}
 
-    /** @param warmUp shortest warm-up of each of our processes, in seconds */
-    public PeersRun(
-            Console console,
-            ModelOptions options,
-            PeerOptions peers,
-            int prompt,
-            int context,
-            int decode,
-            int batch,
-            double warmUp) {
-        this.console = console;
+    /**
+     * @param warmUp shortest warm-up of each of our processes, in seconds
+     * @param say told what goes on
+     */
+    public PeersRun(ModelOptions options, PeerOptions peers, Shapes shapes, double warmUp, Consumer<String> say) {
         this.options = options;
         this.peers = peers;
-        int threads = options.loadOptions(null).threads();
-        int workers = Threads.of(threads).count();
-        this.shapes = new Shapes(prompt, context, decode, batch, workers);
+        this.shapes = shapes;
         this.warmUp = warmUp;
+        this.say = say;
     }
 
-    /** Runs everything and prints the result. */
-    public void run(int rounds, boolean json) {
+    /** Runs everything. */
+    public PeersReport run(int rounds) {
         try (Ceilings ceilings = new Ceilings(shapes.threads(), MEMORY)) {
             enter();
             List<Double> reads = new ArrayList<>();
             List<Double> flops = new ArrayList<>();
             for (int r = 1; r <= rounds; r++) {
-                options.note(console, "round " + r + " of " + rounds);
+                say.accept("round " + r + " of " + rounds);
                 List<Double> read = new ArrayList<>();
                 List<Double> multiply = new ArrayList<>();
                 round(r - 1, () -> {
@@ -79,15 +71,10 @@ public final class PeersRun {
                 reads.add(Spread.of(read).median());
                 flops.add(Spread.of(multiply).median());
             }
-            new PeersReport(Machine.describe(), modelName(), shapes, results(), reads, flops, notes)
-                    .print(console, options, json);
+            return new PeersReport(Machine.describe(), options.name(), shapes, results(), reads, flops, notes);
         } finally {
             entrants.values().forEach(Entrant::close);
         }
-    }
-
-    private String modelName() {
-        return options.path().toAbsolutePath().normalize().getFileName().toString();
     }
 
     /** Whoever begins changes from round to round, so that nobody always follows the same neighbour. */
@@ -178,7 +165,7 @@ public final class PeersRun {
 
     private LlamaFiles files(Path gguf) {
         Path quantize = Programs.find("llama-quantize", peers.llamaCpp).orElse(null);
-        return new LlamaFiles(gguf, peers.models(), quantize, shapes.threads(), this::say);
+        return new LlamaFiles(gguf, peers.models(), quantize, shapes.threads(), say);
     }
 
     /** Q4 is taken from the Q4_1 file that llama.cpp reads, so that both hold the same numbers. */
@@ -189,11 +176,10 @@ public final class PeersRun {
         }
         List<String> arguments = new ArrayList<>(List.of("bench", "rounds", "--quiet"));
         arguments.addAll(options.arguments(model, format));
-        arguments.addAll(List.of("--prompt", String.valueOf(shapes.prompt())));
-        arguments.addAll(List.of("--decode", String.valueOf(shapes.decode())));
-        arguments.addAll(List.of("--batch", String.valueOf(shapes.batch())));
+        arguments.addAll(List.of("--prompt", "" + shapes.prompt(), "--decode", "" + shapes.decode()));
+        arguments.addAll(List.of("--batch", "" + shapes.batch()));
         arguments.addAll(List.of("--warm-up", String.valueOf(warmUp)));
-        say("starting tiller with " + format.name().toLowerCase(Locale.ROOT) + " weights");
+        say.accept("starting tiller with " + format.name().toLowerCase(Locale.ROOT) + " weights");
         return new Peer(OwnProcess.command(arguments));
     }
 
@@ -207,14 +193,11 @@ public final class PeersRun {
             note("torch + transformers are not here: " + python + " has no " + packages);
             return;
         }
-        say("starting torch");
+        say.accept("starting torch");
         List<String> command =
                 new ArrayList<>(List.of(python, PeerOptions.torchScript().toString()));
-        command.addAll(List.of("--model", options.path().toString(), "--prompt", String.valueOf(shapes.prompt())));
-        command.addAll(List.of("--context", String.valueOf(shapes.context())));
-        command.addAll(List.of("--decode", String.valueOf(shapes.decode())));
-        command.addAll(List.of("--batch", String.valueOf(shapes.batch())));
-        command.addAll(List.of("--threads", String.valueOf(shapes.threads())));
+        command.addAll(List.of("--model", options.path().toString()));
+        command.addAll(shapes.arguments());
         try {
             add("torch", PeerRow.TORCH, new Peer(command));
         } catch (TillerException e) {
@@ -232,7 +215,7 @@ public final class PeersRun {
         if (jlama == null) {
             note("Jlama is not here: name its jar with --jlama");
         } else if (!Files.isDirectory(options.path())) {
-            note("Jlama takes no part: it reads Hugging Face directories, not " + modelName());
+            note("Jlama takes no part: it reads Hugging Face directories, not " + options.name());
         } else {
             add("jlama", "Jlama", JavaPeer.jlama(jlama, options.path(), "as stored", shapes));
         }
@@ -253,10 +236,6 @@ public final class PeersRun {
     /** Something that the reader of the result must know. */
     private void note(String line) {
         notes.add(line);
-        say(line);
-    }
-
-    private void say(String line) {
-        options.note(console, line);
+        say.accept(line);
     }
 }

@@ -1,5 +1,7 @@
 package dev.tiller.bench.peers;
 
+import java.util.List;
+
 /**
  * What every entrant is asked for.
  *
@@ -9,4 +11,14 @@ package dev.tiller.bench.peers;
  * @param batch sequences of the batch row
  * @param threads of every engine
  */
-record Shapes(int prompt, int context, int decode, int batch, int threads) {}
+public record Shapes(int prompt, int context, int decode, int batch, int threads) {
+    /** As peers read it. */
+    public List<String> arguments() {
+        return List.of(
+                "--prompt", "" + prompt,
+                "--context", "" + context,
+                "--decode", "" + decode,
+                "--batch", "" + batch,
+                "--threads", "" + threads);
+    }
+}

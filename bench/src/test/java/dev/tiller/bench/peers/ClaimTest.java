@@ -90,7 +90,7 @@ class ClaimTest {
         assertTrue(
                 table.matches("(?s).*decode bf16 +llama.cpp bf16 +1\\.210 \\[1\\.200\\.\\.1\\.220] +1\\.1 +met.*"),
                 table);
-        String json = report.json();
+        String json = report.json().toString();
         assertTrue(
                 json.contains("\"ratios\":[{\"median\":1.21,\"min\":1.2,\"max\":1.22,\"n\":2,\"name\":\"decode bf16\""),
                 json);

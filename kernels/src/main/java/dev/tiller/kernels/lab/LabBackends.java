@@ -3,6 +3,7 @@ package dev.tiller.kernels.lab;
 import dev.tiller.kernels.Backend;
 import dev.tiller.kernels.Backends;
 import dev.tiller.kernels.cuda.CudaBackend;
+import dev.tiller.kernels.cuda.CudaBackends;
 import dev.tiller.loader.TillerException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -74,7 +75,7 @@ public final class LabBackends {
         if (!name.equals("cuda") && !name.equals("auto")) {
             throw new TillerException("a CUDA kernel was given, and backend " + name + "; expected --backend cuda");
         }
-        CudaBackend backend = CudaBackend.openOrEmulate();
+        CudaBackend backend = CudaBackends.openOrEmulate();
         try {
             sources.forEach((operation, file) ->
                     backend.controls().compileKernels(Operations.of(operation).source(), file));

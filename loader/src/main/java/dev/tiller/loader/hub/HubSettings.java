@@ -48,7 +48,7 @@ public record HubSettings(URI endpoint, Optional<HubToken> token, Path cache, bo
                 !isTrue(environment, "HF_HUB_DISABLE_SYMLINKS"));
     }
 
-    /** The folder of downloaded models: HF_HUB_CACHE, else hub in HF_HOME, else ~/.cache/huggingface/hub. */
+    /** The folder of downloaded models: HF_HUB_CACHE, else hub in HF_HOME, else huggingface/hub in XDG_CACHE_HOME or ~/.cache. */
     public static Path cache(Map<String, String> environment) {
         return value(environment, "HF_HUB_CACHE")
                 .or(() -> value(environment, "HUGGINGFACE_HUB_CACHE"))

@@ -6,7 +6,7 @@ import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 
 /**
- * Joins tokens "<0xNN>" to characters. A run of them is decoded as a whole, since one wrong byte turns every byte of the
+ * Joins tokens {@code <0xNN>} to characters. A run of them is decoded as a whole, since one wrong byte turns every byte of the
  * run into U+FFFD (so does the tokenizers library); it is held back until another token ends it.
  */
 final class ByteFallbackSink implements TokenSink {
@@ -51,7 +51,7 @@ final class ByteFallbackSink implements TokenSink {
         run.reset();
     }
 
-    /** The byte that a token "<0xNN>" stands for, or -1. */
+    /** The byte that a token {@code <0xNN>} stands for, or -1. */
     static int value(String token) {
         if (token.length() != 6 || !token.startsWith("<0x") || token.charAt(5) != '>') {
             return -1;

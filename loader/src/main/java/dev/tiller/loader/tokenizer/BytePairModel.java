@@ -13,7 +13,7 @@ final class BytePairModel implements TokenModel {
      *
      * @param unknownId token for such a character, or -1: it is left out, as the tokenizers library does
      * @param fuseUnknown whether a run of them is one token
-     * @param byteFallback whether its UTF-8 bytes are written as tokens "<0xNN>" instead, if all of them exist
+     * @param byteFallback whether its UTF-8 bytes are written as tokens {@code <0xNN>} instead, if all of them exist
      * @param ignoreMerges whether a piece that is a token as a whole is that token
      * @param prefix marks a character that does not begin its piece, or ""
      * @param suffix marks the character that ends it, or ""

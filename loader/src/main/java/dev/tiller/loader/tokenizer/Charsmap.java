@@ -72,7 +72,7 @@ final class Charsmap {
         return new TillerException(source + ": precompiled_charsmap: expected " + expected + ", found " + found);
     }
 
-    /** The longest beginning of the text at a place that is replaced: characters << 32 | place, or -1. */
+    /** The longest beginning of the text at a place that is replaced: {@code characters << 32 | place}, or -1. */
     long longest(AlignedText text, int from) {
         return find(text, from, text.length(), false);
     }

@@ -8,7 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
 /**
- * Reads the fields of one message in the protobuf wire format: a key of (number << 3 | kind), then a varint (kind 0),
+ * Reads the fields of one message in the protobuf wire format: a key of ({@code number << 3 | kind}), then a varint (kind 0),
  * 8 bytes (1), a length and that many bytes (2), or 4 bytes (5). Whatever does not fit is refused.
  */
 final class ProtobufReader {

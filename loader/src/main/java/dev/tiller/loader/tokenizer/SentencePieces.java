@@ -21,7 +21,7 @@ public record SentencePieces(String source, List<String> pieces, float[] scores,
     public static final int USER_DEFINED = 4;
     /** May be passed through while merging, never comes out. */
     public static final int UNUSED = 5;
-    /** One byte, spelled "<0xNN>". */
+    /** One byte, spelled {@code <0xNN>}. */
     public static final int BYTE = 6;
 
     /** The visible character for a space. */

@@ -17,7 +17,7 @@ final class Symbols {
     /** Candidates looked at and moves within the heap: what grows with the length of a piece. */
     private long work;
 
-    /** Candidates as rank << 32 | index of the left symbol: a binary heap, smallest first. */
+    /** Candidates as {@code rank << 32 | index} of the left symbol: a binary heap, smallest first. */
     private long[] heap;
 
     private int heapSize;

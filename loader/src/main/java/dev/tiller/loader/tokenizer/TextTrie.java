@@ -53,7 +53,7 @@ final class TextTrie {
         return size == 1;
     }
 
-    /** The longest text at a place as length << 32 | number, or -1. */
+    /** The longest text at a place as {@code length << 32 | number}, or -1. */
     long longest(AlignedText text, int from) {
         long best = -1;
         int node = 0;

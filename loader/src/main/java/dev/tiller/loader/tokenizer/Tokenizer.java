@@ -43,7 +43,7 @@ public final class Tokenizer {
     }
 
     /**
-     * Reads a tokenizer.json with a BPE model, byte-level or in the manner of SentencePiece.
+     * Reads a tokenizer.json with a model of the kind BPE, Unigram, WordPiece or WordLevel.
      *
      * @throws dev.tiller.loader.TillerException if the file is damaged or uses a component Tiller does not support
      */

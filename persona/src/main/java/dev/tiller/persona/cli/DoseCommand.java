@@ -33,8 +33,8 @@ import picocli.CommandLine.Parameters;
                     + " vectors of the same norm at the same coefficients. Reports trait score and coherence (by the rules of"
                     + " a judge), divergence from the unsteered model, perplexity of the answers under it, and repetition;"
                     + " recommends a range, and marks the coefficient at which the text breaks.",
-            "KL: mean over all positions of all answers, and the mean of the worst 5 % among the first 32 of each. A"
-                    + " coefficient is sound with at least 80 % of the unsteered coherence, at most 0.1 more repetition,"
+            "KL: mean over all positions of all answers, and the mean of the worst 5 %% among the first 32 of each. A"
+                    + " coefficient is sound with at least 80 %% of the unsteered coherence, at most 0.1 more repetition,"
                     + " fourfold perplexity and --max-kl; the text is broken below half the coherence, or with 0.3 more"
                     + " repetition or twelvefold perplexity. The recommended range ends at the largest gain in the trait"
                     + " among sound coefficients and begins where half of it is reached; a gain counts if it is more than"

@@ -115,8 +115,13 @@ public final class Main implements Runnable {
         return commands;
     }
 
+    /** All commands, as {@link #run} knows them: to read command lines without running them. */
+    public static CommandLine commandLine(Console console) {
+        return new Main().commandLine(console, new String[0]);
+    }
+
     /** Knows all commands, or only the one whose name the arguments begin with. */
-    private CommandLine commandLine(Console console, String... args) {
+    private CommandLine commandLine(Console console, String[] args) {
         CommandLine line = new CommandLine(this);
         Function<Console, Object> only = args.length == 0 ? null : COMMANDS.get(args[0]);
         if (only != null) {

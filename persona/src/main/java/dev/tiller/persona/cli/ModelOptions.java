@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -80,6 +81,11 @@ public final class ModelOptions {
     /** The model's directory or file. */
     public Path path() {
         return model != null ? ModelPath.find("--model ", model) : bundled();
+    }
+
+    /** Name of the model for people: that of its directory or file, or org/name. */
+    public String name() {
+        return ModelPath.name(path());
     }
 
     /** True if no model was named, so that the bundled one is taken. */
@@ -163,6 +169,11 @@ public final class ModelOptions {
         if (!quiet) {
             console.note(line);
         }
+    }
+
+    /** Takes notes for standard error, unless they are not wanted. */
+    public Consumer<String> notes(Console console) {
+        return line -> note(console, line);
     }
 
     /** Folder of the bundled models and traits: {@code tiller.home}, or the working directory. */

@@ -1,4 +1,4 @@
-package dev.tiller.bench.peers;
+package dev.tiller.bench.page;
 
 import java.util.List;
 import java.util.Locale;

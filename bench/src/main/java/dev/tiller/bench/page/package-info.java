@@ -1,0 +1,2 @@
+/** What was measured, as a page of tables and charts. */
+package dev.tiller.bench.page;
