@@ -100,6 +100,16 @@ def roberta():
     save("roberta", t, trainers.BpeTrainer(vocab_size=420, special_tokens=special, initial_alphabet=alphabet, show_progress=False))
 
 
+def dropping():
+    """No token for what is unknown: it is left out. The decoder is that of speech models."""
+    t = Tokenizer(models.BPE())
+    t.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.UnicodeScripts(), pre_tokenizers.CharDelimiterSplit("-")])
+    t.decoder = decoders.CTC(pad_token="<pad>", word_delimiter_token="|")
+    special = ["<pad>", "|", "\u00E9"]
+    save("bpe_dropping", t, trainers.BpeTrainer(
+        vocab_size=330, limit_alphabet=60, special_tokens=special, show_progress=False))
+
+
 def unigram(name, normalizer, pre, decoder, special, **model):
     t = Tokenizer(models.Unigram())
     t.normalizer = normalizer
@@ -130,4 +140,5 @@ words()
 suffixed()
 prefixed()
 roberta()
+dropping()
 unigrams()

@@ -32,8 +32,7 @@ final class ByteAlphabet {
     static AlignedText encode(AlignedText text) {
         int count = 0;
         for (int i = 0; i < text.length(); i++) {
-            int c = text.codePoint(i);
-            count += c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+            count += Utf8.length(text.codePoint(i));
         }
         AlignedText.Builder out = new AlignedText.Builder(count);
         for (int i = 0; i < text.length(); i++) {

@@ -73,39 +73,60 @@ final class BytePairModel implements TokenModel {
         Symbols word = new Symbols(piece.length());
         spell(piece, word);
         word.merge(merges);
-        for (int i = word.first(); i >= 0; i = word.next(i)) {
-            int id = word.id(i);
-            out.add(id, vocabulary.token(id), piece.start(word.begin(i)), piece.end(word.end(i) - 1));
-        }
+        place(word, piece, out);
         out.countWork(word.work());
     }
 
-    /** Fills the word with one symbol per character, or several where it falls back to bytes. */
+    /**
+     * Fills the word with one symbol per character, or several where it falls back to bytes. Their places are bytes that
+     * follow on each other: what is left out has no place, and the symbols behind it move up, as in the tokenizers
+     * library.
+     */
     private void spell(AlignedText piece, Symbols word) {
-        int unknownFrom = -1;
+        int at = 0;
+        int unknown = 0; // bytes of it that are still to be written
         for (int i = 0; i < piece.length(); i++) {
+            int c = piece.codePoint(i);
+            int length = Utf8.length(c);
             String marked = options.marks() ? marked(piece, i) : null;
-            int id = marked == null ? characters.get(piece.codePoint(i)) : vocabulary.modelId(marked);
-            boolean known = id >= 0;
-            byte[] utf8 = known || !options.byteFallback
-                    ? null
-                    : utf8IfAllBytesKnown(marked == null ? Character.toString(piece.codePoint(i)) : marked);
-            if (unknownFrom >= 0 && (known || utf8 != null || !options.fuseUnknown)) {
-                word.add(options.unknownId, unknownFrom, i);
-                unknownFrom = -1;
+            int id = marked == null ? characters.get(c) : vocabulary.modelId(marked);
+            if (id >= 0) {
+                at = unknown > 0 ? word.append(options.unknownId, at, unknown) : at;
+                unknown = 0;
+                at = word.append(id, at, length);
+                continue;
             }
-            if (known) {
-                word.add(id, i, i + 1);
-            } else if (utf8 != null) {
+            byte[] utf8 = options.byteFallback ? utf8IfAllBytesKnown(marked == null ? Character.toString(c) : marked) : null;
+            if (utf8 != null) { // before what is unknown and not written yet, as in the tokenizers library
                 for (byte b : utf8) {
-                    word.add(bytes[b & 0xFF], i, i + 1);
+                    at = word.append(bytes[b & 0xFF], at, 1);
                 }
-            } else if (options.unknownId >= 0 && unknownFrom < 0) {
-                unknownFrom = i;
+            } else if (options.unknownId >= 0) {
+                if (unknown > 0 && !options.fuseUnknown) {
+                    at = word.append(options.unknownId, at, unknown);
+                    unknown = 0;
+                }
+                unknown += length;
             }
         }
-        if (unknownFrom >= 0) {
-            word.add(options.unknownId, unknownFrom, piece.length());
+        if (unknown > 0) {
+            word.append(options.unknownId, at, unknown);
+        }
+    }
+
+    /** Writes the symbols as tokens, whose origins are those of the characters that their bytes touch. */
+    private void place(Symbols word, AlignedText piece, TokenList out) {
+        int character = 0;
+        int before = 0; // bytes before that character
+        for (int i = word.first(); i >= 0; i = word.next(i)) {
+            while (character + 1 < piece.length() && before + Utf8.length(piece.codePoint(character)) <= word.begin(i)) {
+                before += Utf8.length(piece.codePoint(character++));
+            }
+            int start = piece.start(character);
+            while (character + 1 < piece.length() && before + Utf8.length(piece.codePoint(character)) < word.end(i)) {
+                before += Utf8.length(piece.codePoint(character++));
+            }
+            out.add(word.id(i), vocabulary.token(word.id(i)), start, piece.end(character));
         }
     }
 

@@ -55,11 +55,11 @@ interface DecoderStep {
                 yield List.of(WordSteps.wordPiece(section.string("prefix"), section.flag("cleanup")));
             }
             case "BPEDecoder" ->
-                List.of(WordSteps.suffixed(section.only("suffix").string("suffix")));
+                List.of(WordSteps.suffixed(section.only("suffix").text("suffix")));
             case "CTC" -> {
                 section.only("pad_token", "word_delimiter_token", "cleanup");
                 yield List.of(WordSteps.ctc(
-                        section.string("pad_token"), section.string("word_delimiter_token"), section.flag("cleanup")));
+                        section.text("pad_token"), section.text("word_delimiter_token"), section.flag("cleanup")));
             }
             case "Sequence" ->
                 section.steps("decoders").stream()

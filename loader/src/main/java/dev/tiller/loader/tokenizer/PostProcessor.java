@@ -33,10 +33,7 @@ interface PostProcessor {
                         : around;
             }
             case "TemplateProcessing" -> readTemplate(section, vocabulary);
-            case "Sequence" ->
-                sequence(section.steps("processors").stream()
-                        .map(step -> read(step, vocabulary))
-                        .toList());
+            case "Sequence" -> readSequence(section.steps("processors"), vocabulary);
             default ->
                 throw section.unsupported(
                         "ByteLevel", "BertProcessing", "RobertaProcessing", "TemplateProcessing", "Sequence");
@@ -72,6 +69,18 @@ interface PostProcessor {
             ids[key.equals("cls") ? 0 : 1] = new int[] {id};
         }
         return surround(ids[0], ids[1], vocabulary);
+    }
+
+    /** The library lets what follows a template work on each of its parts, of which no tokenizer can have made use. */
+    private static PostProcessor readSequence(List<Section> steps, Vocabulary vocabulary) {
+        boolean inParts = false;
+        for (Section step : steps) {
+            if (inParts && !step.type().equals("ByteLevel")) {
+                throw step.error("type", "ByteLevel after a TemplateProcessing");
+            }
+            inParts |= step.type().equals("TemplateProcessing");
+        }
+        return sequence(steps.stream().map(step -> read(step, vocabulary)).toList());
     }
 
     private static PostProcessor sequence(List<PostProcessor> steps) {

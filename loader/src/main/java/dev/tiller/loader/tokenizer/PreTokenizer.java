@@ -61,6 +61,11 @@ interface PreTokenizer {
                 int delimiter = section.only("delimiter").character("delimiter");
                 yield split(TextPattern.each(c -> c == delimiter), SplitBehavior.REMOVED, false);
             }
+            case "UnicodeScripts" -> {
+                section.only();
+                yield new UnicodeScripts();
+            }
+            case "FixedLength" -> fixedLength(section.only("length"));
             case "Sequence" ->
                 sequence(section.steps("pretokenizers").stream()
                         .map(PreTokenizer::read)
@@ -76,7 +81,24 @@ interface PreTokenizer {
                         "WhitespaceSplit",
                         "BertPreTokenizer",
                         "CharDelimiterSplit",
+                        "UnicodeScripts",
+                        "FixedLength",
                         "Sequence");
+        };
+    }
+
+    /** Pieces of so many characters each; the last may be shorter. */
+    private static PreTokenizer fixedLength(Section section) {
+        int length = section.has("length") ? section.count("length") : 5;
+        if (length == 0) {
+            throw section.error("length", "a whole number above 0");
+        }
+        return (text, pieces) -> {
+            int end = 0;
+            for (int at = 0; at < text.length(); at = end) {
+                end = at + Math.min(length, text.length() - at);
+                pieces.accept(text.slice(at, end));
+            }
         };
     }
 

@@ -31,7 +31,6 @@ final class RegexTranslator {
             Map.entry("separator", "Z"),
             Map.entry("other", "C"),
             Map.entry("alphabetic", "IsAlphabetic"),
-            Map.entry("alpha", "IsAlphabetic"),
             Map.entry("uppercase", "IsUppercase"),
             Map.entry("lowercase", "IsLowercase"),
             Map.entry("whitespace", "IsWhite_Space"),
@@ -39,17 +38,47 @@ final class RegexTranslator {
             Map.entry("emoji", "IsEmoji"));
 
     /**
-     * What \w means to Oniguruma, which Java's own \w is not: found by trying every code point. Digits are those of
-     * decimal numbers and six fractions and superscripts of Latin-1; joiners do not belong to words.
+     * What \w means to Oniguruma in a class, which Java's own \w is not: found by trying every code point. Joiners do not
+     * belong to words.
      */
-    private static final String WORD = "\\p{IsAlphabetic}\\p{M}\\p{Nd}\\p{Pc}\\u00B2\\u00B3\\u00B9\\u00BC-\\u00BE";
+    private static final String WORD_IN_CLASS = "\\p{IsAlphabetic}\\p{M}\\p{Nd}\\p{Pc}";
+
+    /** Outside of a class six fractions and superscripts of Latin-1 belong to words, too. */
+    private static final String WORD = WORD_IN_CLASS + "\\u00B2\\u00B3\\u00B9\\u00BC-\\u00BE";
+
+    /**
+     * Matches nothing, but has a character beyond U+FFFF: only if one comes after it in the text of a pattern does
+     * {@link Pattern} look behind by characters and not by halves of them.
+     */
+    private static final String LOOK_BEHIND_CHARACTERS = "(?:\uD800\uDC00){0}";
+
+    /** Names that stand for what is in a class here, as properties and, between colons, in classes. */
+    private static final Map<String, String> SETS = Map.ofEntries(
+            Map.entry("alpha", "\\p{IsAlphabetic}"),
+            Map.entry("alnum", "\\p{IsAlphabetic}\\p{Nd}"),
+            Map.entry("digit", "\\p{Nd}"),
+            Map.entry("xdigit", "0-9a-fA-F"),
+            Map.entry("upper", "\\p{IsUppercase}"),
+            Map.entry("lower", "\\p{IsLowercase}"),
+            Map.entry("space", "\\p{IsWhite_Space}"),
+            Map.entry("blank", "\\p{Zs}\\t"),
+            Map.entry("cntrl", "\\p{Cc}"),
+            Map.entry("ascii", "\\x00-\\x7F"),
+            Map.entry("any", "\\x00-\\x{10FFFF}"),
+            Map.entry("punct", "\\p{P}"));
+
+    /** The one name that means more between colons than as a property. */
+    private static final String PUNCTUATION_AND_SYMBOLS = "\\p{P}\\p{S}";
 
     private static final String EDGE = "(?:(?<=[%1$s])(?![%1$s])|(?<![%1$s])(?=[%1$s]))".formatted(WORD);
     private static final String NO_EDGE = "(?:(?<=[%1$s])(?=[%1$s])|(?<![%1$s])(?![%1$s]))".formatted(WORD);
 
     private final String regex;
     private final StringBuilder out = new StringBuilder();
-    /** Where each open group began in the output. */
+    /** Stands for the group that flags without an end open: it ends with the group around it. */
+    private static final int UNMARKED = -1;
+
+    /** Where each open group began in the output, or {@link #UNMARKED}. */
     private final Deque<Integer> groups = new ArrayDeque<>();
     /** Where the item that a quantifier would apply to begins in the output; -1 if there is none. */
     private int item = -1;
@@ -69,7 +98,9 @@ final class RegexTranslator {
         RegexTranslator translator = new RegexTranslator(regex);
         translator.translate();
         try {
-            return Pattern.compile(translator.out.toString(), FLAGS);
+            String java = translator.out.toString();
+            boolean looksBehind = java.contains("(?<");
+            return Pattern.compile(looksBehind ? java + LOOK_BEHIND_CHARACTERS : java, FLAGS);
         } catch (PatternSyntaxException e) { // its message has several lines
             throw new IllegalArgumentException(e.getDescription(), e);
         }
@@ -89,6 +120,7 @@ final class RegexTranslator {
                 }
                 case '(' -> group();
                 case ')' -> {
+                    closeUnmarked();
                     item = groups.isEmpty() ? -1 : groups.pop();
                     copy(1);
                 }
@@ -103,6 +135,14 @@ final class RegexTranslator {
                     literal(c);
                 }
             }
+        }
+        closeUnmarked();
+    }
+
+    private void closeUnmarked() {
+        while (!groups.isEmpty() && groups.peek() == UNMARKED) {
+            groups.pop();
+            out.append(')');
         }
     }
 
@@ -137,8 +177,13 @@ final class RegexTranslator {
             char flag = regex.charAt(end++);
             flags.append(flag == 'm' ? 's' : flag); // "m" lets the dot match line ends there
         }
-        if (flags.isEmpty() || end == regex.length() || regex.charAt(end) != ':') {
+        boolean unmarked = end < regex.length() && regex.charAt(end) == ')';
+        if (flags.isEmpty() || end == regex.length() || !unmarked && regex.charAt(end) != ':') {
             throw refuse("a group of this kind");
+        }
+        if (unmarked) {
+            groups.pop();
+            groups.push(UNMARKED);
         }
         out.append("(?").append(flags).append(':');
         at = end + 1;
@@ -193,7 +238,8 @@ final class RegexTranslator {
             }
             if (c == '[') {
                 if (regex.startsWith("[:", at)) {
-                    throw refuse("a POSIX class");
+                    namedClass();
+                    continue;
                 }
                 depth++;
                 copy(regex.startsWith("[^", at) ? 2 : 1);
@@ -209,6 +255,19 @@ final class RegexTranslator {
         } while (depth > 0);
     }
 
+    /** [:name:] or [:^name:]. */
+    private void namedClass() {
+        int end = regex.indexOf(":]", at + 2);
+        boolean not = regex.startsWith("^", at + 2);
+        String name = end < 0 ? "" : regex.substring(at + (not ? 3 : 2), end);
+        String set = name.equals("punct") ? PUNCTUATION_AND_SYMBOLS : name.equals("word") ? WORD_IN_CLASS : SETS.get(name);
+        if (set == null || name.equals("any")) {
+            throw refuse("a class of this name");
+        }
+        out.append(not ? "[^" : "[").append(set).append(']');
+        at = end + 2;
+    }
+
     private void escape(boolean inClass) {
         if (at + 1 >= regex.length()) {
             throw refuse("a backslash at the end");
@@ -217,8 +276,8 @@ final class RegexTranslator {
         switch (c) {
             case 'p', 'P' -> property(c == 'P');
             case 's', 'S', 'd', 'D', 'n', 'r', 't', 'f', 'a', 'e', 'x', 'u', 'A', 'z', 'Z' -> copy(2);
-            case 'w' -> replace("[" + WORD + "]");
-            case 'W' -> replace("[^" + WORD + "]");
+            case 'w' -> replace("[" + (inClass ? WORD_IN_CLASS : WORD) + "]");
+            case 'W' -> replace("[^" + (inClass ? WORD_IN_CLASS : WORD) + "]");
             case 'b' -> replace(inClass ? "\\x08" : EDGE);
             case 'B' -> {
                 if (inClass) {
@@ -256,14 +315,27 @@ final class RegexTranslator {
         String name = regex.substring(at + 3, end);
         boolean not = negated ^ name.startsWith("^");
         String plain = name.startsWith("^") ? name.substring(1) : name;
+        String set = SETS.get(key(plain));
+        if (set != null) {
+            out.append(not ? "[^" : "[").append(set).append(']');
+            at = end + 1;
+            return;
+        }
         out.append(not ? "\\P{" : "\\p{").append(javaProperty(plain)).append('}');
         at = end + 1;
     }
 
+    private static String key(String name) {
+        return name.toLowerCase(Locale.ROOT).replaceAll("[ _-]", "");
+    }
+
     private String javaProperty(String name) {
-        String key = name.toLowerCase(Locale.ROOT).replaceAll("[ _-]", "");
+        String key = key(name);
         if (LONG_CATEGORIES.containsKey(key)) {
             return LONG_CATEGORIES.get(key);
+        }
+        if (key.equals("lc")) {
+            return "LC";
         }
         if (key.matches("[a-z]{1,2}")) { // a general category by its short name, which Java checks
             return key.substring(0, 1).toUpperCase(Locale.ROOT) + key.substring(1);

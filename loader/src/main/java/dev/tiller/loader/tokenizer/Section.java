@@ -67,6 +67,15 @@ final class Section {
         return value.getAsString();
     }
 
+    /** A string that is not empty. */
+    String text(String key) {
+        String value = string(key);
+        if (value.isEmpty()) {
+            throw error(key, "a text that is not empty");
+        }
+        return value;
+    }
+
     /** A string of exactly one code point. */
     int character(String key) {
         String value = string(key);
@@ -115,19 +124,25 @@ final class Section {
         return out;
     }
 
-    /** The components of a "Sequence"; a chain without end or sequences inside sequences would be no tokenizer. */
+    /** The components of a "Sequence", those of sequences inside it in their place; a chain without end is no tokenizer. */
     List<Section> steps(String key) {
-        List<Section> steps = only(key).sections(key);
-        if (steps.size() > MAX_STEPS) {
-            throw new TillerException(source + ": " + place(key) + ": expected at most " + MAX_STEPS
-                    + " components, found " + steps.size());
-        }
-        for (Section step : steps) {
+        List<Section> steps = new ArrayList<>();
+        addSteps(key, steps);
+        return steps;
+    }
+
+    private void addSteps(String key, List<Section> steps) {
+        for (Section step : only(key).sections(key)) {
             if (step.type().equals("Sequence")) {
-                throw step.error("type", "a component that is not itself a Sequence");
+                step.addSteps(key, steps);
+                continue;
+            }
+            steps.add(step);
+            if (steps.size() > MAX_STEPS) {
+                throw new TillerException(
+                        source + ": " + place(key) + ": expected at most " + MAX_STEPS + " components, found more");
             }
         }
-        return steps;
     }
 
     int[] counts(String key) {

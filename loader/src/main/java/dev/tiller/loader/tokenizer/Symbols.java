@@ -40,6 +40,12 @@ final class Symbols {
         ends[size++] = end;
     }
 
+    /** Adds a symbol of so many places from the given one on; gives the place after it. */
+    int append(int id, int begin, int length) {
+        add(id, begin, begin + length);
+        return begin + length;
+    }
+
     /** Hears of every pair that could merge, in the order in which they are found. */
     interface Watcher {
         void candidate(int left, int right, int result);
@@ -146,12 +152,12 @@ final class Symbols {
         return ids[symbol];
     }
 
-    /** First character of the piece that the symbol covers. */
+    /** First place of the piece that the symbol covers; characters or bytes, as they were added. */
     int begin(int symbol) {
         return begins[symbol];
     }
 
-    /** One past the last character. */
+    /** One past the last place. */
     int end(int symbol) {
         return ends[symbol];
     }

@@ -82,7 +82,10 @@ interface TextNormalizer {
         return text -> text.prepend(prefix);
     }
 
-    /** Every match becomes the content, whose characters have the origin of the last character of the match. */
+    /**
+     * Every match becomes the content, whose characters have the origin of the last character of the match, or of the one
+     * before an empty match; at the start of the text, where there is none, they cover nothing.
+     */
     static TextNormalizer replace(TextPattern pattern, String content) {
         int[] characters = content.codePoints().toArray();
         return text -> {
@@ -91,8 +94,9 @@ interface TextNormalizer {
             for (TextPattern.Span match : pattern.matches(text)) {
                 out.add(text, copied, match.begin());
                 int last = Math.max(0, match.end() - 1);
+                int end = match.end() == 0 ? text.start(0) : text.end(last);
                 for (int c : characters) {
-                    out.add(c, text.start(last), text.end(last));
+                    out.add(c, text.start(last), end);
                 }
                 copied = match.end();
             }

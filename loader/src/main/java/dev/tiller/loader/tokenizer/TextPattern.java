@@ -20,10 +20,7 @@ interface TextPattern {
         Section section = owner.section(key);
         if (section.keys().size() == 1) {
             if (section.has("String")) {
-                if (section.string("String").isEmpty()) {
-                    throw section.error("String", "a text that is not empty");
-                }
-                return literal(section.string("String"));
+                return literal(section.text("String"));
             }
             if (section.has("Regex")) {
                 String regex = section.string("Regex");

@@ -4,6 +4,11 @@ package dev.tiller.loader.tokenizer;
 final class Utf8 {
     private Utf8() {}
 
+    /** How many bytes a character takes. */
+    static int length(int codePoint) {
+        return codePoint < 0x80 ? 1 : codePoint < 0x800 ? 2 : codePoint < 0x10000 ? 3 : 4;
+    }
+
     /**
      * How many bytes at a place make a character: 1 to 4, -1 if none can begin there, 0 if the bytes end before it is
      * complete.

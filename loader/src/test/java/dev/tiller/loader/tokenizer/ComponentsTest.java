@@ -3,6 +3,7 @@ package dev.tiller.loader.tokenizer;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import com.google.gson.JsonParser;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -35,6 +36,35 @@ class ComponentsTest {
         PreTokenizer.split(TextPattern.regex(" ?"), SplitBehavior.ISOLATED, false)
                 .split(text, piece -> out.add(piece.text()));
         assertEquals(List.of("\uD83E\uDD8A", "b", " ", "\uD83E\uDD8A"), out);
+    }
+
+    private static List<String> pieces(String component, String text) {
+        Section section = Section.of("test", "pre_tokenizer", JsonParser.parseString(component));
+        List<String> out = new ArrayList<>();
+        PreTokenizer.read(section).split(AlignedText.of(text), piece -> out.add(piece.text()));
+        return out;
+    }
+
+    @Test
+    void piecesOfOneLengthCountCharacters() {
+        assertEquals(List.of("ab\uD83E\uDD8A", "def", "g"), pieces("{type:FixedLength,length:3}", "ab\uD83E\uDD8Adefg"));
+        assertEquals(List.of("abcde", "fg"), pieces("{type:FixedLength}", "abcdefg"));
+        assertEquals(List.of(), pieces("{type:FixedLength,length:2147483647}", ""));
+        assertEquals(List.of("ab"), pieces("{type:FixedLength,length:2147483647}", "ab"));
+    }
+
+    /** Pieces as the tokenizers library 0.23.2 cuts them. */
+    @Test
+    void scriptsArePieces() {
+        String scripts = "{type:UnicodeScripts}";
+        assertEquals(
+                List.of("\u3069\u3053\u3067\u751F\u308C", "\u3002", "Yes"),
+                pieces(scripts, "\u3069\u3053\u3067\u751F\u308C\u3002Yes"));
+        assertEquals(List.of("a ", "\u6F22 ", "b"), pieces(scripts, " a \u6F22 b"));
+        assertEquals(List.of("a", "1", "\u30FC\u6F22\u30AB"), pieces(scripts, "a1\u30FC\u6F22\u30AB"));
+        assertEquals(List.of("a\u0378", "\u6F22"), pieces(scripts, "\u0378a\u0378\u6F22"));
+        assertEquals(List.of("ab", "\u0301", "c"), pieces(scripts, "ab\u0301c"));
+        assertEquals(List.of(), pieces(scripts, "  "));
     }
 
     @Test

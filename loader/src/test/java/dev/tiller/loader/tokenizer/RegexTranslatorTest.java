@@ -26,7 +26,9 @@ class RegexTranslatorTest {
         assertEquals(List.of("\u00BD"), find("\\w+", "\u00BD\u2153"));
         assertEquals(List.of("a", "b"), find("\\w+", "a\u200Db"));
         assertEquals(List.of("\u00B2\u65E5"), find("\\b\\w+\\b", "\u00B2\u65E5"));
-        assertEquals(List.of("-"), find("[^\\w\\s]", "_-\u00B3"));
+        assertEquals(List.of("-"), find("\\W", "_-\u00B3"));
+        assertEquals(List.of("-", "\u00B3"), find("[^\\w\\s]", "_-\u00B3")); // in a class the six numbers are no words
+        assertEquals(List.of("a", "b"), find("[\\w]+", "a\u00B2b"));
         assertEquals(List.of("b"), find("\\Bb\\B", "b abc"));
     }
 
@@ -58,6 +60,41 @@ class RegexTranslatorTest {
     }
 
     @Test
+    void namedClasses() {
+        assertEquals(List.of("$", ","), find("[[:punct:]]", "$ ,a"));
+        assertEquals(List.of(","), find("\\p{Punct}", "$ ,a"));
+        assertEquals(List.of("\u00E9"), find("[^[:^alpha:]]", "\u00E91"));
+        assertEquals(List.of("\u00E91"), find("\\p{Alnum}+", "\u00E91-"));
+        assertEquals(List.of("\u00A0\t"), find("[[:blank:]]+", "\u00A0\t\n"));
+        assertEquals(List.of("a", "\u01C5"), find("\\p{LC}", "a\u01C5\u4E2D"));
+    }
+
+    /** Flags without an end hold to the end of the group around them, beyond a bar. */
+    @Test
+    void flagsHoldToTheEndOfTheGroup() {
+        assertEquals(List.of("AB", "C", "c"), find("(?i)ab|c", "AB C c"));
+        assertEquals(List.of("aB", "ac", "aC"), find("a(?i)b|c", "aB C c ac aC"));
+        assertEquals(List.of("xYz"), find("(x(?i)y)z", "xYz xYZ"));
+    }
+
+    /** Java alone looks one char behind, which is half of such a letter. */
+    @Test
+    void looksBehindByCharacters() {
+        assertEquals(List.of("-", "-"), find("(?<=\\p{L})-", "\uD835\uDC00- b- 1-"));
+        assertEquals(List.of("-", "-"), find("(?<!\\p{L})-|(?<=x)y", "\uD835\uDC00- 1- -"));
+        assertEquals(List.of(0, 2, 3, 4), edges("\uD835\uDC00-b"));
+        assertEquals(List.of(0, 2), edges("\uD835\uDC00\uFFFD"));
+    }
+
+    private static List<Integer> edges(String text) {
+        return RegexTranslator.compile("\\b")
+                .matcher(text)
+                .results()
+                .map(MatchResult::start)
+                .toList();
+    }
+
+    @Test
     void quantifiers() {
         assertEquals(List.of("12345"), find("\\p{N}{1,3}+", "12345"));
         assertEquals(List.of("abab"), find("(ab){1,3}+", "ababx"));
@@ -71,7 +108,7 @@ class RegexTranslatorTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
-                "[[:alpha:]]",
+                "[[:graph:]]",
                 "\\X",
                 "\\1",
                 "(?<n>a)(?x:b)",
@@ -86,7 +123,9 @@ class RegexTranslatorTest {
                 "(?x)a",
                 "a)",
                 "\\k<n>",
-                "\\p{Punct}"
+                "\\p{Graph}",
+                "[[:any:]]",
+                "[[:alpha"
             })
     void refusesWhatItCannotTranslate(String regex) {
         assertThrows(IllegalArgumentException.class, () -> RegexTranslator.compile(regex));

@@ -15,7 +15,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestReporter;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -34,7 +36,8 @@ class RustComparisonTest {
                 "bpe_prefix",
                 "roberta",
                 "unigram_precompiled",
-                "unigram_bytes"
+                "unigram_bytes",
+                "bpe_dropping"
             })
     void smallTokenizers(String name, TestReporter reporter) throws IOException {
         compare(Path.of("src/test/resources/tokenizers/" + name + ".json"), reporter);
@@ -63,6 +66,29 @@ class RustComparisonTest {
             })
     void fixtures(String name, TestReporter reporter) throws IOException {
         compare(SharedFiles.require(Goldens.FOLDER + name).resolve("tokenizer.json"), reporter);
+    }
+
+    /** Every code point that a script can have, between letters of two others. */
+    @Test
+    void scriptsOfAllCharacters(@TempDir Path folder) throws IOException {
+        Path file = Files.writeString(
+                folder.resolve("scripts.json"),
+                "{\"version\":\"1.0\",\"pre_tokenizer\":{\"type\":\"UnicodeScripts\"},\"added_tokens\":[],\"model\":"
+                        + "{\"type\":\"WordLevel\",\"vocab\":{\"<unk>\":0},\"unk_token\":\"<unk>\"}}");
+        Tokenizer ours = Tokenizer.read(file);
+        try (RustTokenizer rust = new RustTokenizer(file)) {
+            for (int from = 0; from < 0xE1000; from = from == 0x33000 ? 0xE0000 : from + 0x1000) {
+                StringBuilder text = new StringBuilder();
+                for (int c = from; c < from + 0x1000; c++) {
+                    if (c < Character.MIN_SURROGATE || c > Character.MAX_SURROGATE) {
+                        text.append('a').appendCodePoint(c).append('\u6F22').appendCodePoint(c);
+                    }
+                }
+                String all = text.toString();
+                Encoding encoding = ours.encodeWithOffsets(all, false);
+                assertArrayEquals(rust.offsets(all), Goldens.offsets(encoding), () -> Integer.toHexString(all.codePointAt(1)));
+            }
+        }
     }
 
     private static void compare(Path file, TestReporter reporter) throws IOException {

@@ -171,9 +171,11 @@ class TokenizerJsonTest {
                 "'normalizer':{'type':'Replace','pattern':{'Other':'('},'content':''}; normalizer.pattern",
                 "'normalizer':{'type':'Replace','pattern':{'String':''},'content':''}; normalizer.pattern.String",
                 "'normalizer':{'type':'Sequence','normalizers':[null]}; normalizer.normalizers",
-                "'normalizer':{'type':'Sequence','normalizers':[{'type':'Sequence','normalizers':[]}]}; Sequence",
+                "'normalizer':{'type':'Sequence','normalizers':[{'type':'Sequence','normalizers':[7]}]}; normalizers[0]",
+                "'normalizer':{'type':'Sequence','normalizers':[{'type':'Sequence'}]}; normalizers[0].normalizers",
                 "'normalizer':{'type':'Strip','strip_left':true}; normalizer.strip_right",
-                "'pre_tokenizer':{'type':'UnicodeScripts'}; UnicodeScripts",
+                "'pre_tokenizer':{'type':'UnicodeBlocks'}; UnicodeBlocks",
+                "'pre_tokenizer':{'type':'FixedLength','length':0}; pre_tokenizer.length",
                 "'pre_tokenizer':{'type':'ByteLevel'}; pre_tokenizer.add_prefix_space",
                 "'pre_tokenizer':{'type':'Metaspace','replacement':'__'}; pre_tokenizer.replacement",
                 "'pre_tokenizer':{'type':'Metaspace','replacement':'_','prepend_scheme':'x'}; prepend_scheme",
@@ -183,6 +185,8 @@ class TokenizerJsonTest {
                 "'post_processor':{'type':'TemplateProcessing','single':[],'special_tokens':{}}; single",
                 "'post_processor':{'type':'TemplateProcessing','single':[{'Sequence':{'id':'B'}}]}; single",
                 "'decoder':{'type':'Morse'}; Morse",
+                "'decoder':{'type':'BPEDecoder','suffix':''}; decoder.suffix",
+                "'decoder':{'type':'CTC','pad_token':'','word_delimiter_token':'x','cleanup':true}; decoder.pad_token",
                 "'decoder':{'type':'Strip','content':'x','start':-1,'stop':0}; decoder.start",
                 "'decoder':{'type':'Strip','content':'x','start':1.5,'stop':0}; decoder.start",
                 "'added_tokens':{}; added_tokens",
@@ -209,6 +213,27 @@ class TokenizerJsonTest {
                 + "{'SpecialToken':{'id':'s','type_id':0}},{'Sequence':{'id':'A','type_id':0}}],'pair':[],"
                 + "'special_tokens':{'s':{'id':'s','ids':[77],'tokens':['s']}}}}");
         assertTrue(message.contains("post_processor.special_tokens.s.ids"), message);
+    }
+
+    @Test
+    void refusesWhatWouldWorkOnThePartsOfATemplate() {
+        String template = "{'type':'TemplateProcessing','single':[{'Sequence':{'id':'A','type_id':0}}],'special_tokens':{}}";
+        String twice = "'post_processor':{'type':'Sequence','processors':[" + template + "," + template + "]}";
+        assertTrue(refusal("{'model':" + MODEL + "," + twice + "}").contains("processors[1].type: expected ByteLevel"));
+        String bytes = "{'type':'ByteLevel','add_prefix_space':true,'trim_offsets':true}";
+        read("{'model':" + MODEL + "," + twice.replace("," + template, "," + bytes) + "}");
+    }
+
+    @Test
+    void readsSequencesInsideSequences() {
+        String inner = "{'type':'Sequence','normalizers':[{'type':'Lowercase'},{'type':'Sequence','normalizers':[]}]}";
+        Tokenizer tokenizer = read("{'model':" + MODEL + ",'normalizer':{'type':'Sequence','normalizers':[" + inner
+                + ",{'type':'Replace','pattern':{'String':'c'},'content':'b'}]}}");
+        assertArrayEquals(new int[] {2, 2}, tokenizer.encode("ABAC", true));
+        String many = ("{'type':'Sequence','normalizers':[" + "{'type':'NFC'},".repeat(40)).replaceAll(",$", "]}");
+        String message = refusal("{'model':" + MODEL + ",'normalizer':{'type':'Sequence','normalizers':[" + many + "," + many
+                + "]}}");
+        assertTrue(message.contains("at most 64"), message);
     }
 
     @Test
