@@ -48,7 +48,7 @@ public final class AtomicFile {
             move(temporary, file);
             forceDirectory(directory);
         } catch (IOException e) {
-            throw new TillerException(file + ": cannot be written (" + e + ")", e);
+            throw new TillerException(file + ": cannot be written (" + Messages.reason(e) + ")", e);
         } finally {
             deleteQuietly(temporary);
         }

@@ -1,5 +1,13 @@
 package dev.tiller.loader;
 
+import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.DirectoryNotEmptyException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
@@ -33,6 +41,21 @@ public final class Messages {
             }
         });
         return out.toString();
+    }
+
+    /** What went wrong with a file that the message already names. */
+    public static String reason(IOException e) {
+        String text = switch (e) {
+            case NoSuchFileException f -> "no such file";
+            case AccessDeniedException f -> "permission denied";
+            case NotDirectoryException f -> "not a directory";
+            case FileAlreadyExistsException f -> "exists already";
+            case DirectoryNotEmptyException f -> "a directory that is not empty";
+            case FileSystemException f -> f.getReason() == null ? f.toString() : f.getReason();
+            case CharacterCodingException f -> "not valid UTF-8";
+            default -> e.getMessage() == null ? e.toString() : e.getMessage();
+        };
+        return oneLine(text);
     }
 
     /** Up to three of the candidates most like {@code name}, for "did you mean"; empty if there are none. */

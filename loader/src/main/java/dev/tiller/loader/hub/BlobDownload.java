@@ -74,11 +74,20 @@ final class BlobDownload {
         return file.size() >= 0 && size <= file.size() ? size : 0;
     }
 
+    /** Counts what an earlier call has left, so that it does not look as if it came when this one's turn comes. */
+    void countLeft() {
+        try {
+            received.set(left(cache, id, file));
+        } catch (IOException e) {
+            return; // the download will say what is wrong with it
+        }
+    }
+
     /** Downloads the file unless it is here; the only one to do so at a time. */
     void run() throws IOException, InterruptedException {
-        HubCache.directories(part.getParent());
+        SnapshotWriter.directories(part.getParent());
         Path lockFile = cache.lock(id, file.etag());
-        HubCache.directories(lockFile.getParent());
+        SnapshotWriter.directories(lockFile.getParent());
         HubLock lock = lock(lockFile);
         try {
             Path blob = cache.blob(id, file.etag());
@@ -93,9 +102,15 @@ final class BlobDownload {
         }
     }
 
-    private HubLock lock(Path lockFile) throws IOException, InterruptedException {
+    private HubLock lock(Path lockFile) throws InterruptedException {
         for (boolean first = true; ; first = false) {
-            HubLock lock = HubLock.tryTake(lockFile);
+            HubLock lock;
+            try {
+                lock = HubLock.tryTake(lockFile);
+            } catch (IOException e) {
+                throw new TillerException(
+                        lockFile + ": expected a file that can be made and locked (" + Messages.reason(e) + ")", e);
+            }
             if (lock != null) {
                 return lock;
             }
@@ -147,7 +162,9 @@ final class BlobDownload {
                 receive(have);
                 return;
             } catch (IOException e) {
-                if (received.get() - best >= GAIN) {
+                // Drops that add up over many slow connections are no gain, or there would be no end.
+                long before = e instanceof Trouble t && t.isSlow() ? have : best;
+                if (received.get() - before >= GAIN) {
                     best = received.get();
                     patience.gained();
                 }
@@ -255,7 +272,7 @@ final class BlobDownload {
 
     private TillerException unwritable(IOException e) {
         return new TillerException(
-                part + ": cannot be written (" + Messages.oneLine(String.valueOf(e.getMessage()))
+                part + ": cannot be written (" + Messages.reason(e)
                         + "); what came before is kept, so that the next pull goes on there",
                 e);
     }
@@ -269,7 +286,7 @@ final class BlobDownload {
         try {
             Files.move(part, blob, StandardCopyOption.ATOMIC_MOVE);
         } catch (IOException e) {
-            throw new TillerException(blob + ": cannot be made (" + e + ")", e);
+            throw new TillerException(blob + ": cannot be made (" + Messages.reason(e) + ")", e);
         }
     }
 }

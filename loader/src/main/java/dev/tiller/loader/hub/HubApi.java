@@ -18,6 +18,7 @@ import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Consumer;
 
 /** What is asked of the hub before files come: the files of a commit, their checksums and sizes. */
 final class HubApi {
@@ -32,11 +33,14 @@ final class HubApi {
     private final HubSettings settings;
     private final HubLimits limits;
     private final HubHttp http;
+    private final Consumer<String> notes;
 
-    HubApi(HubSettings settings, HubLimits limits, HubHttp http) {
+    /** @param notes hears of longer waits, on any thread */
+    HubApi(HubSettings settings, HubLimits limits, HubHttp http, Consumer<String> notes) {
         this.settings = settings;
         this.limits = limits;
         this.http = http;
+        this.notes = notes;
     }
 
     /**
@@ -53,7 +57,7 @@ final class HubApi {
     }
 
     private <T> T retrying(String what, Attempt<T> attempt) throws InterruptedException {
-        Patience patience = new Patience(limits, what, note -> {});
+        Patience patience = new Patience(limits, what, notes);
         while (true) {
             try {
                 return attempt.run();
@@ -180,6 +184,9 @@ final class HubApi {
             return new Trouble(
                     meaning,
                     answer.header("Retry-After").map(HubApi::retryAfter).orElse(null));
+        }
+        if (status == 407) {
+            throw http.proxyRefusal(answer.uri());
         }
         if (!http.isEndpoint(answer.uri())) {
             // A signed address of a store may have become too old; the hub gives a new one.

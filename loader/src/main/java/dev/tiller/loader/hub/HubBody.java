@@ -14,10 +14,11 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Flow;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.function.LongSupplier;
 
 /**
  * The body of an answer, taken piece by piece by one thread: unlike the client's own streams it gives up when nothing
- * comes for a while. Closing it ends the transfer.
+ * comes for a while, or next to nothing for long. Closing it ends the transfer.
  */
 final class HubBody implements HttpResponse.BodySubscriber<HubBody>, AutoCloseable {
     private static final Object END = new Object();
@@ -25,16 +26,32 @@ final class HubBody implements HttpResponse.BodySubscriber<HubBody>, AutoCloseab
     /** A listing or a small text must be whole before so many times the longest wait for single bytes. */
     private static final int WAITS = 20;
 
+    /** Bytes per second. What is slower for a while may go better over a new connection. */
+    private static final long SLOWEST = 1000;
+
+    private static final Duration STRETCH = Duration.ofMinutes(1);
+
     private final Duration stall;
+    private final LongSupplier clock;
     private final BlockingQueue<Object> arrived = new LinkedBlockingQueue<>();
     private final Queue<ByteBuffer> pieces = new ArrayDeque<>();
     private volatile Flow.Subscription subscription;
     private volatile boolean closed;
     private boolean ended;
 
-    /** @param stall how long to wait for the next bytes */
-    HubBody(Duration stall) {
+    /** Time that was spent waiting, in nanoseconds, and the bytes that came in it. */
+    private long waited;
+
+    private long came;
+    private boolean slow;
+
+    /**
+     * @param stall how long to wait for the next bytes
+     * @param clock nanoseconds from any beginning
+     */
+    HubBody(Duration stall, LongSupplier clock) {
         this.stall = stall;
+        this.clock = clock;
     }
 
     /** The next bytes, never none; null at the end. */
@@ -54,19 +71,38 @@ final class HubBody implements HttpResponse.BodySubscriber<HubBody>, AutoCloseab
     }
 
     private void take() throws IOException, InterruptedException {
+        if (slow && arrived.peek() != END) {
+            close();
+            throw Trouble.slow("less than " + SLOWEST + " bytes/s came for " + STRETCH.toSeconds() + " s");
+        }
+        long begin = clock.getAsLong();
         Object got = arrived.poll(stall.toMillis(), TimeUnit.MILLISECONDS);
+        waited += clock.getAsLong() - begin;
         switch (got) {
             case null -> {
                 close();
                 throw new Trouble("nothing came for " + stall.toMillis() / 1000.0 + " s");
             }
             case List<?> list -> {
+                measure(list);
                 list.forEach(piece -> pieces.add((ByteBuffer) piece));
                 subscription.request(1);
             }
             case IOException e -> throw e;
             case Throwable t -> throw new IOException(t);
             default -> ended = true;
+        }
+    }
+
+    /** Only waiting counts: while a slow disk takes what has come, the server can send no more. */
+    private void measure(List<?> list) {
+        for (Object piece : list) {
+            came += ((ByteBuffer) piece).remaining();
+        }
+        if (waited >= STRETCH.toNanos()) {
+            slow = came < SLOWEST * STRETCH.toSeconds();
+            waited = 0;
+            came = 0;
         }
     }
 

@@ -1,17 +1,17 @@
 package dev.tiller.loader.hub;
 
-import dev.tiller.loader.AtomicFile;
 import dev.tiller.loader.Json;
+import dev.tiller.loader.Messages;
 import dev.tiller.loader.TillerException;
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.FileStore;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.stream.Stream;
 
 /**
@@ -43,7 +43,7 @@ public record HubCache(Path folder) {
         return repo(id).resolve("snapshots").resolve(commit);
     }
 
-    private Path ref(HubId id, String revision) {
+    Path ref(HubId id, String revision) {
         return repo(id).resolve("refs").resolve(revision);
     }
 
@@ -137,7 +137,9 @@ public record HubCache(Path folder) {
                     .map(f -> snapshot.relativize(f).toString().replace('\\', '/'))
                     .toList();
         } catch (IOException e) {
-            throw new TillerException(snapshot + ": cannot be read (" + e + ")", e);
+            throw unreadable(snapshot, e);
+        } catch (UncheckedIOException e) {
+            throw unreadable(snapshot, e.getCause()); // from a folder within
         }
     }
 
@@ -155,11 +157,17 @@ public record HubCache(Path folder) {
             }
             return Optional.of(commit);
         } catch (IOException e) {
-            throw new TillerException(ref + ": cannot be read (" + e + ")", e);
+            throw unreadable(ref, e);
         }
     }
 
-    // ---- keeping ----
+    /** One line about what cannot be read: a path, or something in it. */
+    static TillerException unreadable(Path path, IOException e) {
+        String inside = e instanceof FileSystemException f && f.getFile() != null ? f.getFile() : path.toString();
+        return new TillerException(inside + ": cannot be read (" + Messages.reason(e) + ")", e);
+    }
+
+    // ---- what is here ----
 
     /** True if the file of a commit is here, whole as far as its size can tell. */
     boolean holds(HubId id, String commit, RemoteFile file) {
@@ -175,96 +183,14 @@ public record HubCache(Path folder) {
         }
     }
 
-    /** Makes the file of a commit appear in its snapshot, in one step; its blob is whole. */
-    void place(HubId id, String commit, RemoteFile file, boolean links) {
-        Path blob = blob(id, file.etag());
-        Path target = snapshot(id, commit).resolve(file.name());
-        if (isWhole(target, file)) {
-            return;
-        }
-        String random = Long.toHexString(ThreadLocalRandom.current().nextLong());
-        Path temporary = target.resolveSibling("." + target.getFileName() + "." + random + ".tmp");
-        try {
-            Files.createDirectories(target.getParent());
-            try {
-                if (!links || !linked(temporary, target.getParent().relativize(blob))) {
-                    copy(blob, temporary);
-                }
-                Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
-            } finally {
-                Files.deleteIfExists(temporary);
-            }
-        } catch (IOException e) {
-            if (!isWhole(target, file)) { // else another process was quicker
-                throw new TillerException(target + ": cannot be made (" + e + ")", e);
-            }
-        }
-    }
-
-    private static boolean linked(Path link, Path to) throws IOException {
-        try {
-            Files.createSymbolicLink(link, to);
-            return true;
-        } catch (UnsupportedOperationException | IOException e) {
-            if (Files.exists(link.getParent()) && Files.isWritable(link.getParent())) {
-                return false; // Windows without the right to make links, or a file system without them
-            }
-            throw e;
-        }
-    }
-
-    /** A second name of the same bytes, or the bytes once more where the file system knows no such thing. */
-    private static void copy(Path blob, Path to) throws IOException {
-        try {
-            Files.createLink(to, blob);
-        } catch (UnsupportedOperationException | IOException e) {
-            Files.copy(blob, to);
-        }
-    }
-
-    /** Deletes the blob of a file that is in its snapshot as a copy: as in Python, nothing is kept twice. */
-    void dropIfCopied(HubId id, String commit, RemoteFile file) {
-        Path copy = snapshot(id, commit).resolve(file.name());
-        try {
-            if (!Files.isSymbolicLink(copy) && isWhole(copy, file)) {
-                Files.deleteIfExists(blob(id, file.etag()));
-            }
-        } catch (IOException e) {
-            return; // it takes room and does no harm
-        }
-    }
-
-    /** Says which commit a branch or tag is at; written last, when all files are there. */
-    void remember(HubId id, String commit) {
-        String revision = id.revisionOrMain();
-        if (HubId.isCommit(revision)) {
-            return;
-        }
-        Path ref = ref(id, revision);
-        if (commit(id, revision).filter(commit::equals).isPresent()) {
-            return;
-        }
-        directories(ref.getParent());
-        AtomicFile.writeString(ref, commit);
-    }
-
-    /** Makes a folder and those around it. */
-    static void directories(Path folder) {
-        try {
-            if (!Files.isDirectory(folder)) {
-                Files.createDirectories(folder);
-            }
-        } catch (IOException e) {
-            throw new TillerException(folder + ": expected a folder that can be made and written to, found " + e, e);
-        }
-    }
-
     /** Bytes that can still be written; empty if nobody knows. */
     Optional<Long> free() {
         for (Path p = folder.toAbsolutePath(); p != null; p = p.getParent()) {
-            if (Files.isDirectory(p, LinkOption.NOFOLLOW_LINKS) || Files.isDirectory(p)) {
+            if (Files.isDirectory(p)) {
                 try {
-                    return Optional.of(Files.getFileStore(p).getUsableSpace());
+                    FileStore store = Files.getFileStore(p);
+                    // Some file systems over networks say 0 of 0.
+                    return store.getTotalSpace() == 0 ? Optional.empty() : Optional.of(store.getUsableSpace());
                 } catch (IOException e) {
                     return Optional.empty(); // writing will tell
                 }

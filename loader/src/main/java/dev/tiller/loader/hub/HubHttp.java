@@ -3,8 +3,10 @@ package dev.tiller.loader.hub;
 import dev.tiller.loader.Messages;
 import dev.tiller.loader.TillerException;
 import java.io.IOException;
+import java.net.ConnectException;
 import java.net.URI;
 import java.net.http.HttpClient;
+import java.net.http.HttpConnectTimeoutException;
 import java.net.http.HttpHeaders;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
@@ -12,6 +14,9 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import javax.net.ssl.SSLException;
 
 /**
  * Requests to the hub and to where it redirects. The token goes to the endpoint's own scheme, host and port and nowhere
@@ -19,21 +24,34 @@ import java.util.Set;
  */
 final class HubHttp implements AutoCloseable {
     private static final int MAX_REDIRECTS = 5;
+    /** What Java's client says. */
+    private static final Pattern NO_TUNNEL = Pattern.compile("Tunnel failed, got: (\\d+)");
+
     private static final Set<Integer> REDIRECTS = Set.of(301, 302, 303, 307, 308);
 
     private final HubSettings settings;
     private final HubLimits limits;
     private final HttpClient client;
 
+    static {
+        // Java gives no password to a proxy that it asks for a tunnel, unless told so before it makes its first client.
+        String disabled = "jdk.http.auth.tunneling.disabledSchemes";
+        if (System.getProperty(disabled) == null) {
+            System.setProperty(disabled, "");
+        }
+    }
+
     HubHttp(HubSettings settings, HubLimits limits) {
         this.settings = settings;
         this.limits = limits;
         // Redirects are followed here, where the token can be withheld. HTTP/1.1: a connection for each file.
-        this.client = HttpClient.newBuilder()
+        HttpClient.Builder builder = HttpClient.newBuilder()
                 .version(HttpClient.Version.HTTP_1_1)
                 .followRedirects(HttpClient.Redirect.NEVER)
-                .connectTimeout(limits.connect())
-                .build();
+                .proxy(settings.proxies())
+                .connectTimeout(limits.connect());
+        settings.trust().map(HubTrust::context).ifPresent(builder::sslContext);
+        this.client = builder.build();
     }
 
     /**
@@ -117,8 +135,50 @@ final class HubHttp implements AutoCloseable {
         if (isEndpoint(uri)) {
             settings.token().ifPresent(token -> request.header("Authorization", token.header()));
         }
-        HttpResponse<HubBody> response = client.send(request.build(), info -> new HubBody(limits.stall()));
-        return new Answer(uri, response.statusCode(), response.headers(), response.body());
+        Optional<HubProxies.Named> proxy = settings.proxies().named(uri);
+        proxy.flatMap(HubProxies.Named::authorization).ifPresent(user -> request.header("Proxy-Authorization", user));
+        try {
+            HttpResponse<HubBody> response =
+                    client.send(request.build(), info -> new HubBody(limits.stall(), limits.clock()));
+            return new Answer(uri, response.statusCode(), response.headers(), response.body());
+        } catch (SSLException e) {
+            String complaint = HubTrust.complaint(e, settings.trust()).orElse(null);
+            if (complaint == null) {
+                throw e;
+            }
+            throw new TillerException(show(uri) + ": " + complaint, e);
+        } catch (IOException e) {
+            throw proxy.isEmpty() ? e : throughProxy(uri, proxy.get(), e);
+        }
+    }
+
+    /** An error in which the proxy is named if it was the one that failed. */
+    static IOException throughProxy(URI uri, HubProxies.Named proxy, IOException e) {
+        if (e instanceof ConnectException || e instanceof HttpConnectTimeoutException) {
+            IOException named = new ConnectException(proxy + ": " + Patience.reason(e));
+            named.addSuppressed(e);
+            return named;
+        }
+        Matcher refused = NO_TUNNEL.matcher(String.valueOf(e.getMessage()));
+        if (!refused.matches()) {
+            return e;
+        }
+        String message = proxy + " makes no connection to " + uri.getHost() + " (HTTP " + refused.group(1) + ")";
+        if (refused.group(1).startsWith("4")) {
+            throw new TillerException(show(uri) + ": " + message, e);
+        }
+        return new Trouble(message);
+    }
+
+    /** What the answer 407 means, that a proxy gives which wants to know who asks. */
+    TillerException proxyRefusal(URI uri) {
+        Optional<HubProxies.Named> proxy = settings.proxies().named(uri);
+        String user = proxy.flatMap(HubProxies.Named::authorization).isEmpty()
+                ? " wants a user name and a password (http://user:password@host:port)"
+                : " does not accept the user name and password";
+        return new TillerException(show(uri) + ": "
+                + proxy.map(p -> p + user).orElse("the proxy wants a user name and a password; name it in HTTPS_PROXY")
+                + " (HTTP 407)");
     }
 
     /** Where a redirect leads; an error if it must not be followed. */
@@ -146,7 +206,7 @@ final class HubHttp implements AutoCloseable {
                 && port(endpoint) == port(uri);
     }
 
-    private static int port(URI uri) {
+    static int port(URI uri) {
         if (uri.getPort() >= 0) {
             return uri.getPort();
         }

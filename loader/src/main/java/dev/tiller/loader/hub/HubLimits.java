@@ -1,6 +1,7 @@
 package dev.tiller.loader.hub;
 
 import java.time.Duration;
+import java.util.function.LongSupplier;
 
 /**
  * How long and how often things are tried.
@@ -12,7 +13,9 @@ import java.time.Duration;
  * @param longestWait most that a server may make us wait
  * @param downloads files at a time
  * @param pause how waiting is done
+ * @param clock nanoseconds from any beginning
  * @param parts how files are written
+ * @param links how second names of files are made
  */
 record HubLimits(
         Duration connect,
@@ -22,7 +25,9 @@ record HubLimits(
         Duration longestWait,
         int downloads,
         Pause pause,
-        PartFile.Opener parts) {
+        LongSupplier clock,
+        PartFile.Opener parts,
+        FileLinks links) {
 
     static final HubLimits NORMAL = new HubLimits(
             Duration.ofSeconds(15),
@@ -32,7 +37,9 @@ record HubLimits(
             Duration.ofMinutes(5),
             4,
             Thread::sleep,
-            PartFile::open);
+            System::nanoTime,
+            PartFile::open,
+            FileLinks.NORMAL);
 
     /** Waits. */
     @FunctionalInterface

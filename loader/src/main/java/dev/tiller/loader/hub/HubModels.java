@@ -1,5 +1,6 @@
 package dev.tiller.loader.hub;
 
+import dev.tiller.loader.Messages;
 import dev.tiller.loader.TillerException;
 import java.io.IOException;
 import java.nio.file.FileVisitResult;
@@ -41,13 +42,15 @@ public final class HubModels {
                 String name = repo.getFileName().toString();
                 if (name.startsWith(PREFIX) && Files.isDirectory(repo)) {
                     out.add(new Entry(
-                            name.substring(PREFIX.length()).replace("--", "/"), bytes(repo), snapshots(repo)));
+                            name.substring(PREFIX.length()).replace("--", "/"),
+                            bytes(repo.toRealPath()),
+                            snapshots(repo)));
                 }
             }
         } catch (NoSuchFileException e) {
             return List.of();
         } catch (IOException e) {
-            throw new TillerException(folder + ": cannot be read (" + e + ")", e);
+            throw HubCache.unreadable(folder, e);
         }
         out.sort(Comparator.comparingLong(Entry::bytes).reversed());
         return out;
@@ -55,7 +58,7 @@ public final class HubModels {
 
     /**
      * Deletes a repository from the cache, for all programs that share it. Links that lead out of it are deleted, not
-     * followed.
+     * followed; so is one in place of the whole repository.
      *
      * @return bytes of its files
      */
@@ -69,7 +72,7 @@ public final class HubModels {
             delete(repo);
             return bytes;
         } catch (IOException e) {
-            throw new TillerException(repo + ": cannot be deleted (" + e + ")", e);
+            throw new TillerException(repo + ": cannot be deleted (" + Messages.reason(e) + ")", e);
         }
     }
 
@@ -95,7 +98,8 @@ public final class HubModels {
 
     /** References go first and blobs last, so that what is half deleted does not look whole. */
     private static void delete(Path repo) throws IOException {
-        for (String first : new String[] {"refs", "snapshots", ""}) {
+        boolean link = Files.isSymbolicLink(repo);
+        for (String first : link ? new String[] {""} : new String[] {"refs", "snapshots", ""}) {
             Path part = repo.resolve(first);
             if (Files.exists(part)) {
                 tree(part);

@@ -5,6 +5,7 @@ import dev.tiller.loader.TillerException;
 import java.net.InetAddress;
 import java.net.URI;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Map;
@@ -16,15 +17,25 @@ import java.util.regex.Pattern;
 /**
  * Where models come from and where they are kept, from the environment variables of the Python tools (documentation of
  * huggingface_hub, "Environment variables"): HF_ENDPOINT, HF_TOKEN, HF_TOKEN_PATH, HF_HOME, HF_HUB_CACHE,
- * HF_HUB_OFFLINE, HF_HUB_DISABLE_SYMLINKS, HF_HUB_DISABLE_IMPLICIT_TOKEN.
+ * HF_HUB_OFFLINE, HF_HUB_DISABLE_SYMLINKS, HF_HUB_DISABLE_IMPLICIT_TOKEN; and those of the libraries they use, see
+ * {@link HubProxies} and {@link HubTrust}.
  *
  * @param endpoint address without a slash at its end
  * @param token empty: ask without one
  * @param cache folder of the downloaded models
  * @param offline the network must not be used
  * @param links false: copies instead of symbolic links
+ * @param proxies who is asked in place of a server
+ * @param trust certificates in place of those that Java knows
  */
-public record HubSettings(URI endpoint, Optional<HubToken> token, Path cache, boolean offline, boolean links) {
+public record HubSettings(
+        URI endpoint,
+        Optional<HubToken> token,
+        Path cache,
+        boolean offline,
+        boolean links,
+        HubProxies proxies,
+        Optional<HubTrust> trust) {
     private static final String PUBLIC_HUB = "https://huggingface.co";
     private static final Set<String> TRUE = Set.of("1", "ON", "YES", "TRUE");
     private static final Pattern VARIABLE = Pattern.compile("\\$(\\w+|\\{\\w+})");
@@ -45,28 +56,31 @@ public record HubSettings(URI endpoint, Optional<HubToken> token, Path cache, bo
                 token(environment, tokenFile),
                 cache(environment),
                 isTrue(environment, "HF_HUB_OFFLINE") || isTrue(environment, "TRANSFORMERS_OFFLINE"),
-                !isTrue(environment, "HF_HUB_DISABLE_SYMLINKS"));
+                !isTrue(environment, "HF_HUB_DISABLE_SYMLINKS"),
+                new HubProxies(environment),
+                HubTrust.of(environment));
     }
 
     /** The folder of downloaded models: HF_HUB_CACHE, else hub in HF_HOME, else huggingface/hub in XDG_CACHE_HOME or ~/.cache. */
     public static Path cache(Map<String, String> environment) {
-        return value(environment, "HF_HUB_CACHE")
-                .or(() -> value(environment, "HUGGINGFACE_HUB_CACHE"))
-                .map(p -> path(p, environment))
+        return named(environment, "HF_HUB_CACHE")
+                .or(() -> named(environment, "HUGGINGFACE_HUB_CACHE"))
                 .orElseGet(() -> home(environment).resolve("hub"));
     }
 
     private static Path home(Map<String, String> environment) {
-        return value(environment, "HF_HOME")
-                .map(p -> path(p, environment))
-                .orElseGet(() -> value(environment, "XDG_CACHE_HOME")
-                        .map(p -> path(p, environment))
+        return named(environment, "HF_HOME")
+                .orElseGet(() -> named(environment, "XDG_CACHE_HOME")
                         .orElseGet(() -> userHome(environment).resolve(".cache"))
                         .resolve("huggingface"));
     }
 
     private static Path userHome(Map<String, String> environment) {
-        return Path.of(value(environment, "HOME").orElseGet(() -> System.getProperty("user.home")));
+        String home = value(environment, "HOME").orElseGet(() -> System.getProperty("user.home"));
+        if (home == null || home.equals("?")) { // what Java says of a user without one
+            throw new TillerException("expected a home folder in HOME, or one for models in HF_HOME, found neither");
+        }
+        return Path.of(home).toAbsolutePath();
     }
 
     private static Optional<HubToken> token(Map<String, String> environment, Path tokenFile) {
@@ -83,23 +97,34 @@ public record HubSettings(URI endpoint, Optional<HubToken> token, Path cache, bo
                 return token;
             }
         }
-        Path file = value(environment, "HF_TOKEN_PATH")
-                .map(p -> path(p, environment))
+        Path file = named(environment, "HF_TOKEN_PATH")
                 .orElseGet(() -> home(environment).resolve("token"));
         return Files.isRegularFile(file) ? HubToken.read(file) : Optional.empty();
     }
 
-    /** A path as the Python tools read it: ~ and variables are replaced. */
-    private static Path path(String text, Map<String, String> environment) {
-        Matcher variable = VARIABLE.matcher(text);
-        String expanded = variable.replaceAll(m -> {
-            String name = m.group(1).replaceAll("[{}]", "");
-            return Matcher.quoteReplacement(environment.getOrDefault(name, m.group()));
+    private static Optional<Path> named(Map<String, String> environment, String variable) {
+        return value(environment, variable).map(text -> path(variable, text, environment));
+    }
+
+    /** A path as the Python tools read it: ~ and variables are replaced. Absolute, so that it is good in any folder. */
+    static Path path(String variable, String text, Map<String, String> environment) {
+        Matcher m = VARIABLE.matcher(text);
+        String expanded = m.replaceAll(found -> {
+            String name = found.group(1).replaceAll("[{}]", "");
+            return Matcher.quoteReplacement(environment.getOrDefault(name, found.group()));
         });
         if (expanded.equals("~") || expanded.startsWith("~/")) {
             return userHome(environment).resolve(expanded.substring(Math.min(2, expanded.length())));
         }
-        return Path.of(expanded);
+        try {
+            if (!expanded.startsWith("~")) {
+                return Path.of(expanded).toAbsolutePath();
+            }
+        } catch (InvalidPathException e) {
+            // said below
+        }
+        throw new TillerException(
+                variable + ": expected a path, such as /folder or ~/folder, found " + Messages.quote(expanded));
     }
 
     private static URI endpoint(String text) {

@@ -9,9 +9,11 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletionService;
@@ -38,7 +40,12 @@ public final class Pull implements AutoCloseable {
     private final HubCache cache;
     private final HubHttp http;
     private final HubApi api;
+
+    /** What a person should know, until the thread that waits for the download shows it. */
+    private final Queue<String> notes = new ConcurrentLinkedQueue<>();
+
     private List<RemoteFile> remote;
+    private SnapshotWriter snapshot;
 
     public Pull(HubSettings settings, HubId id, PullListener listener) {
         this(settings, id, listener, HubLimits.NORMAL);
@@ -51,7 +58,7 @@ public final class Pull implements AutoCloseable {
         this.limits = limits;
         this.cache = new HubCache(settings.cache());
         this.http = new HubHttp(settings, limits);
-        this.api = new HubApi(settings, limits, http);
+        this.api = new HubApi(settings, limits, http, notes::add);
     }
 
     /** Asks the hub what the model consists of. Nothing is written. */
@@ -59,7 +66,7 @@ public final class Pull implements AutoCloseable {
         if (settings.offline()) {
             throw new TillerException(id + ": HF_HUB_OFFLINE is set, so nothing is asked of " + settings.endpoint());
         }
-        HubApi.Listing listing = api.listing(id);
+        HubApi.Listing listing = telling(() -> api.listing(id));
         List<String> names = new ArrayList<>(Selection.of(listing.files(), id.file(), id));
         List<RemoteFile> files = describe(listing.commit(), names);
         if (names.contains(Selection.INDEX)) {
@@ -70,13 +77,15 @@ public final class Pull implements AutoCloseable {
         RepoNames.checkCase(names, id.repo());
         files.sort(Comparator.comparing(RemoteFile::name));
         remote = List.copyOf(files);
-        Path snapshot = cache.snapshot(id, listing.commit());
+        snapshot = new SnapshotWriter(cache, id, listing.commit(), settings.links(), limits.links());
+        snapshot.checkClear(remote);
+        Path path = cache.snapshot(id, listing.commit());
         boolean gguf = names.size() == 1 && HubId.isGguf(names.getFirst());
         return new PullPlan(
                 gguf ? id.withFile(names.getFirst()) : id,
                 listing.commit(),
                 planned(listing.commit()),
-                gguf ? snapshot.resolve(names.getFirst()) : snapshot,
+                gguf ? path.resolve(names.getFirst()) : path,
                 cache.free());
     }
 
@@ -99,12 +108,13 @@ public final class Pull implements AutoCloseable {
         for (String name : names) {
             tasks.add(() -> api.describe(id, commit, name));
         }
-        return inParallel(tasks, () -> {});
+        return inParallel(tasks, this::tellNotes);
     }
 
     private List<String> shards(HubApi.Listing listing, RemoteFile index) throws InterruptedException {
         String source = HubHttp.show(index.uri());
-        String text = new String(api.content(id, index), StandardCharsets.UTF_8);
+        byte[] bytes = telling(() -> api.content(id, index));
+        String text = new String(bytes, StandardCharsets.UTF_8);
         JsonObject json = Json.parseObject(text, source);
         List<String> shards = Selection.shards(json, source);
         for (String shard : shards) {
@@ -125,18 +135,26 @@ public final class Pull implements AutoCloseable {
         Set<String> came = download(plan);
         List<RemoteFile> placed = new ArrayList<>(remote);
         placed.sort(Comparator.comparing(f -> f.name().equals(Selection.CONFIG)));
+        Map<String, RemoteFile> last = new HashMap<>();
+        placed.forEach(file -> last.put(file.etag(), file));
         for (RemoteFile file : placed) {
-            cache.place(id, plan.commit(), file, settings.links());
+            // Older snapshots may link to blobs that were here before.
+            snapshot.place(
+                    file, came.contains(file.etag()) && last.get(file.etag()).equals(file));
         }
-        cache.remember(id, plan.commit());
-        // Older snapshots may link to blobs that were here before.
-        remote.stream().filter(f -> came.contains(f.etag())).forEach(f -> cache.dropIfCopied(id, plan.commit(), f));
+        snapshot.remember();
+        came.forEach(etag -> snapshot.dropIfCopied(etag, remote));
         return plan.path();
+    }
+
+    private void tellNotes() {
+        for (String note = notes.poll(); note != null; note = notes.poll()) {
+            listener.note(note);
+        }
     }
 
     /** Downloads what is not here; gives the ETags of what came. */
     private Set<String> download(PullPlan plan) throws InterruptedException {
-        ConcurrentLinkedQueue<String> notes = new ConcurrentLinkedQueue<>();
         // By checksum: files of the same content are one blob.
         Map<String, BlobDownload> downloads = new LinkedHashMap<>();
         long here = 0;
@@ -147,20 +165,15 @@ public final class Pull implements AutoCloseable {
                 downloads.putIfAbsent(file.etag(), new BlobDownload(http, api, cache, limits, id, file, notes::add));
             }
         }
+        downloads.values().forEach(BlobDownload::countLeft);
         long start = here;
-        long[] told = {-1};
         Runnable tick = () -> {
-            for (String note = notes.poll(); note != null; note = notes.poll()) {
-                listener.note(note);
-            }
+            tellNotes();
             long done = start;
             for (BlobDownload download : downloads.values()) {
                 done += download.received.get();
             }
-            if (done != told[0]) {
-                told[0] = done;
-                listener.bytes(Math.min(done, plan.total()), plan.total());
-            }
+            listener.bytes(Math.min(done, plan.total()), plan.total());
         };
         List<Callable<Void>> tasks = new ArrayList<>();
         for (BlobDownload download : downloads.values()) {
@@ -171,6 +184,11 @@ public final class Pull implements AutoCloseable {
         }
         inParallel(tasks, tick);
         return downloads.keySet();
+    }
+
+    /** Waits may be long: what is noted meanwhile is told at once. */
+    private <T> T telling(Callable<T> task) throws InterruptedException {
+        return inParallel(List.of(task), this::tellNotes).getFirst();
     }
 
     /** Results in the order of the tasks; the first failure stops the others and is thrown. */
@@ -211,8 +229,7 @@ public final class Pull implements AutoCloseable {
                 case RuntimeException cause -> throw cause;
                 case Error cause -> throw cause;
                 case InterruptedException cause -> throw cause;
-                case IOException cause ->
-                    throw new TillerException(cache.repo(id) + ": " + Messages.oneLine(String.valueOf(cause)), cause);
+                case IOException cause -> throw HubCache.unreadable(cache.repo(id), cause);
                 default -> throw new IllegalStateException(e.getCause());
             }
         }

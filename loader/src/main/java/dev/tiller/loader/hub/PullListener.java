@@ -11,7 +11,11 @@ public interface PullListener {
         public void note(String line) {}
     };
 
-    /** @param done bytes that are here, of all files, with those of earlier downloads */
+    /**
+     * Several times a second, also while nothing comes.
+     *
+     * @param done bytes that are here, of all files, with those of earlier downloads
+     */
     void bytes(long done, long total);
 
     /** Something that a person should know. */

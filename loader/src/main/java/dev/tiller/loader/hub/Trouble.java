@@ -8,6 +8,7 @@ final class Trouble extends IOException {
     private static final long serialVersionUID = 1L;
 
     private final transient Duration wait;
+    private final boolean slow;
 
     Trouble(String message) {
         this(message, null);
@@ -15,8 +16,22 @@ final class Trouble extends IOException {
 
     /** @param wait what the server asks us to wait; null if it does not say */
     Trouble(String message, Duration wait) {
+        this(message, wait, false);
+    }
+
+    private Trouble(String message, Duration wait, boolean slow) {
         super(message);
         this.wait = wait;
+        this.slow = slow;
+    }
+
+    /** Bytes come, but so few that waiting for all makes no sense. */
+    static Trouble slow(String message) {
+        return new Trouble(message, null, true);
+    }
+
+    boolean isSlow() {
+        return slow;
     }
 
     Duration asked() {

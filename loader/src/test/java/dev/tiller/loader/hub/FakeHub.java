@@ -25,6 +25,8 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Function;
+import javax.net.ServerSocketFactory;
+import javax.net.ssl.SSLContext;
 
 /**
  * A hub on this machine, over plain sockets so that it can lie and break off as real servers do. Large files are
@@ -93,7 +95,7 @@ public final class FakeHub implements AutoCloseable {
             return this;
         }
 
-        /** What is not cut is followed by a space every 20 ms, without end. */
+        /** What is cut comes a byte every 20 ms, and then spaces without end. */
         Reply dripping() {
             drip = true;
             return hanging();
@@ -117,9 +119,24 @@ public final class FakeHub implements AutoCloseable {
     final Set<String> large = new TreeSet<>();
     volatile String commit = COMMIT;
 
+    /** Name that it is asked by; null for its address. */
+    volatile String name;
+
+    private final String scheme;
+
     public FakeHub() {
+        this("http", ServerSocketFactory.getDefault());
+    }
+
+    /** One that speaks TLS. */
+    static FakeHub secure(SSLContext context) {
+        return new FakeHub("https", context.getServerSocketFactory());
+    }
+
+    private FakeHub(String scheme, ServerSocketFactory sockets) {
+        this.scheme = scheme;
         try {
-            server = new ServerSocket(0, 100, InetAddress.getLoopbackAddress());
+            server = sockets.createServerSocket(0, 100, InetAddress.getLoopbackAddress());
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -128,12 +145,16 @@ public final class FakeHub implements AutoCloseable {
 
     /** Address for HF_ENDPOINT. */
     public String endpoint() {
-        return "http://127.0.0.1:" + server.getLocalPort();
+        return scheme + "://" + (name == null ? "127.0.0.1:" + port() : name);
     }
 
     /** The same server by another name. */
     String store() {
-        return "http://localhost:" + server.getLocalPort();
+        return scheme + "://" + (name == null ? "localhost:" + port() : "store." + name);
+    }
+
+    int port() {
+        return server.getLocalPort();
     }
 
     /** A file of the repository. */
@@ -260,8 +281,8 @@ public final class FakeHub implements AutoCloseable {
                 }
                 reply = reply == null ? ordinary(request) : reply;
                 boolean whole = write(out, reply, request.method().equals("HEAD"));
-                while (reply.drip) {
-                    out.write(' ');
+                for (int i = reply.sent; reply.drip; i++) {
+                    out.write(i < reply.body.length ? reply.body[i] : ' ');
                     out.flush();
                     LockSupport.parkNanos(20_000_000);
                 }
@@ -273,6 +294,9 @@ public final class FakeHub implements AutoCloseable {
                     socket.setSoLinger(reply.reset, 0);
                     return;
                 }
+                if ("close".equals(request.headers().get("connection"))) {
+                    return;
+                }
             }
         } catch (IOException e) {
             return; // the client is gone
@@ -281,7 +305,7 @@ public final class FakeHub implements AutoCloseable {
         }
     }
 
-    private static Request read(InputStream in) throws IOException {
+    static Request read(InputStream in) throws IOException {
         String first = line(in);
         if (first == null) {
             return null;

@@ -338,8 +338,10 @@ class PullTest {
             }
             return null;
         });
-        CompletableFuture<Path> first = CompletableFuture.supplyAsync(() -> one.run("org/tiny"));
-        CompletableFuture<Path> second = CompletableFuture.supplyAsync(() -> two.run("org/tiny"));
+        CompletableFuture<Path> first =
+                CompletableFuture.supplyAsync(() -> one.run("org/tiny"), Thread::startVirtualThread);
+        CompletableFuture<Path> second =
+                CompletableFuture.supplyAsync(() -> two.run("org/tiny"), Thread::startVirtualThread);
         one.assertWhole(first.get(), Pulling.NEEDED);
         two.assertWhole(second.get(), Pulling.NEEDED);
         assertEquals(1, hub.count("GET", "/store/"));

@@ -20,7 +20,9 @@ import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.LongConsumer;
+import java.util.function.LongSupplier;
 import java.util.stream.Stream;
+import javax.net.ssl.SSLContext;
 
 /** Pulls from a {@link FakeHub} into a folder, without waiting, and looks at what is there afterwards. */
 final class Pulling implements PullListener {
@@ -41,6 +43,9 @@ final class Pulling implements PullListener {
     boolean token = true;
     boolean links = true;
     PartFile.Opener parts = PartFile::open;
+    FileLinks fileLinks = FileLinks.NORMAL;
+    LongSupplier clock = System::nanoTime;
+    Map<String, String> environment = Map.of();
 
     Pulling(FakeHub hub, Path folder) {
         this.hub = hub;
@@ -50,8 +55,16 @@ final class Pulling implements PullListener {
 
     /** A small model in one safetensors file of that size, with what else such repositories hold. */
     static FakeHub model(int bytes, long seed) {
-        return new FakeHub()
-                .file("README.md", random(300, seed))
+        return fill(new FakeHub(), bytes, seed);
+    }
+
+    /** The same over TLS. */
+    static FakeHub over(SSLContext context, int bytes, long seed) {
+        return fill(FakeHub.secure(context), bytes, seed);
+    }
+
+    private static FakeHub fill(FakeHub hub, int bytes, long seed) {
+        return hub.file("README.md", random(300, seed))
                 .file("config.json", random(700, seed + 1))
                 .file("generation_config.json", random(0, seed))
                 .file("tokenizer.json", random(5000, seed + 2))
@@ -79,12 +92,28 @@ final class Pulling implements PullListener {
 
     HubLimits limits() {
         return new HubLimits(
-                Duration.ofSeconds(20), answer, stall, attempts, Duration.ofMinutes(5), 4, waits::add, parts);
+                Duration.ofSeconds(20),
+                answer,
+                stall,
+                attempts,
+                Duration.ofMinutes(5),
+                4,
+                waits::add,
+                clock,
+                parts,
+                fileLinks);
     }
 
     HubSettings settings() {
         Optional<HubToken> given = token ? HubToken.of(SECRET, "HF_TOKEN") : Optional.empty();
-        return new HubSettings(URI.create(hub.endpoint()), given, folder, false, links);
+        return new HubSettings(
+                URI.create(hub.endpoint()),
+                given,
+                folder,
+                false,
+                links,
+                new HubProxies(environment),
+                HubTrust.of(environment));
     }
 
     PullPlan plan(String id) {

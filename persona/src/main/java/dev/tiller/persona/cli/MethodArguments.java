@@ -1,6 +1,7 @@
 package dev.tiller.persona.cli;
 
 import dev.tiller.engine.Model;
+import dev.tiller.loader.Messages;
 import dev.tiller.loader.TillerException;
 import dev.tiller.persona.AnswerLetters;
 import dev.tiller.persona.Behaviour;
@@ -174,7 +175,7 @@ final class MethodArguments {
             try {
                 Files.writeString(candidates, selection.json() + "\n");
             } catch (IOException e) {
-                throw new TillerException("--candidates " + candidates + ": " + ErrorReport.reason(e), e);
+                throw new TillerException("--candidates " + candidates + ": " + Messages.reason(e), e);
             }
         }
         return selection;

@@ -9,6 +9,7 @@ import dev.tiller.engine.Probe;
 import dev.tiller.engine.Site;
 import dev.tiller.engine.SteeringPlan;
 import dev.tiller.engine.VectorResolver;
+import dev.tiller.loader.Messages;
 import dev.tiller.loader.TillerException;
 import dev.tiller.persona.VectorStore;
 import java.io.IOException;
@@ -92,7 +93,7 @@ final class SteeringArguments {
             String json = Files.readString(file);
             return checked(json, file.toString(), new VectorStore(folder, Path.of("")), force);
         } catch (IOException e) {
-            throw new TillerException("--steering " + file + ": " + ErrorReport.reason(e), e);
+            throw new TillerException("--steering " + file + ": " + Messages.reason(e), e);
         }
     }
 

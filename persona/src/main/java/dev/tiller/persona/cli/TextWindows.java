@@ -1,6 +1,7 @@
 package dev.tiller.persona.cli;
 
 import dev.tiller.engine.Model;
+import dev.tiller.loader.Messages;
 import dev.tiller.loader.TillerException;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -76,7 +77,7 @@ public final class TextWindows {
         try {
             return Files.readString(text, StandardCharsets.UTF_8);
         } catch (IOException e) {
-            throw new TillerException("--text " + text + ": " + ErrorReport.reason(e), e);
+            throw new TillerException("--text " + text + ": " + Messages.reason(e), e);
         }
     }
 
