@@ -1,6 +1,7 @@
 package dev.tiller.engine;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import dev.tiller.loader.SharedFiles;
 import dev.tiller.loader.gguf.FixtureGguf;
@@ -8,6 +9,7 @@ import java.nio.file.Path;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The reference numbers of the fixtures from GGUF files of every architecture: what the converter changed is put back. */
 class GgufGoldensTest {
@@ -39,12 +41,36 @@ class GgufGoldensTest {
     })
     void agree(String family, String backend) {
         Path directory = SharedFiles.require("fixtures/architectures/" + family);
+        agree(directory, FixtureGguf.write(directory, folder.resolve("model.gguf")), backend, PROMPTS);
+    }
+
+    /** The block of Qwen 2, biases of queries, keys and values alone, under Llama's names and with its order of rows. */
+    @ParameterizedTest
+    @ValueSource(strings = {"simd", "scalar"})
+    void llamaWithoutABiasOfTheOutput(String backend) {
+        Path directory = SharedFiles.require("fixtures/architectures/qwen2");
+        agree(directory, FixtureGguf.write(directory, folder.resolve("model.gguf"), "llama"), backend, PROMPTS);
+    }
+
+    /** The context that a file states may be less than the one before stretching: its numbers stay. */
+    @ParameterizedTest
+    @CsvSource({"llama3_rope, 60", "phi3_longrope, 40"})
+    void aShortenedContext(String family, int context) {
+        Path directory = SharedFiles.require("fixtures/architectures/" + family);
         Path file = FixtureGguf.write(directory, folder.resolve("model.gguf"));
+        FixtureGguf.setContext(file, context);
+        agree(directory, file, "simd", 1);
+        try (Model model = Model.load(file, LoadOptions.DEFAULT)) {
+            assertEquals(context, model.spec().maxPositions());
+        }
+    }
+
+    private static void agree(Path directory, Path file, String backend, int prompts) {
         LoadOptions options = LoadOptions.DEFAULT.withBackend(backend);
         try (Goldens goldens = new Goldens(directory.resolve("goldens.safetensors"));
                 Model model = Model.load(file, options)) {
             int d = model.spec().width();
-            for (int i = 0; i < PROMPTS; i++) {
+            for (int i = 0; i < prompts; i++) {
                 String p = "p" + i;
                 int[] ids = goldens.ids(p + ".input_ids");
                 Activations a = model.activations(ids, ids.length, SteeringPlan.NONE);

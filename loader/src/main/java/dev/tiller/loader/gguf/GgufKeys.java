@@ -65,6 +65,11 @@ final class GgufKeys {
         return metadata.bool(key(name)).orElse(otherwise);
     }
 
+    /** The value for messages. */
+    String describe(String name) {
+        return metadata.describe(key(name));
+    }
+
     /** The key in full. */
     String key(String name) {
         return architecture + "." + name;

@@ -50,7 +50,7 @@ public final class GgufModel implements ModelSource {
         this.architecture = GgufConfig.architecture(file);
         this.names = GgufNames.of(architecture);
         this.json = GgufConfig.huggingFace(file);
-        this.config = ModelConfig.parse(json, file.path().toString());
+        this.config = GgufConfig.parse(json, file);
         this.parts = byHuggingFaceName();
         parts.values().forEach(this::checkForm);
         checkComplete();
@@ -123,13 +123,22 @@ public final class GgufModel implements ModelSource {
         }
     }
 
-    /** Every weight of the family is there; the first that is not is named. */
+    /** Every weight of the family is there, and no other, which nothing would read; the first that is wrong is named. */
     private void checkComplete() {
-        for (String name : WeightNames.of(config.modelType()).expected(config).keySet()) {
+        Set<String> expected =
+                WeightNames.of(config.modelType()).expected(config).keySet();
+        for (String name : expected) {
             if (!parts.containsKey(name)) {
                 throw error(names.toGguf(name), "a tensor of that name (" + name + "), found none");
             }
         }
+        parts.forEach((name, part) -> {
+            if (!expected.contains(name)) {
+                throw error(
+                        part.tensor.name(),
+                        "no such tensor: a " + config.modelType() + " model with these settings does not have it");
+            }
+        });
     }
 
     private TillerException error(String tensor, String expected) {

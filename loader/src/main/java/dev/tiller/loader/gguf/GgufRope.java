@@ -11,6 +11,10 @@ final class GgufRope {
     /** By how much the attention factor of long rope may differ from the one that its lengths imply. */
     private static final double TOLERANCE = 1e-4;
 
+    private static final String TYPE = "rope.scaling.type";
+    private static final String ORIGINAL = "rope.scaling.original_context_length";
+    private static final String ATTENTION = "rope.scaling.attn_factor";
+
     private final Gguf file;
     private final GgufKeys keys;
     private final JsonObject json;
@@ -37,14 +41,25 @@ final class GgufRope {
         JsonObject scaling = scaling(positions);
         if (file.tensor(GgufNames.ROPE_FACTORS).isPresent()) {
             refuseBeside(GgufNames.ROPE_FACTORS, scaling);
-            scaling = llama3(theta, rotary);
+            refuseOtherThan(ATTENTION, 1);
+            scaling = llama3(theta, rotary, positions);
         } else if (file.tensor(GgufNames.LONG_FACTORS).isPresent()
                 || file.tensor(GgufNames.SHORT_FACTORS).isPresent()) {
             refuseBeside(GgufNames.LONG_FACTORS, scaling);
             scaling = longRope(rotary, positions);
+        } else if (scaling == null) {
+            refuseOtherThan(ATTENTION, 1);
+            refuseLongRope();
         }
         if (scaling != null) {
             json.add("rope_scaling", scaling);
+        }
+    }
+
+    private void refuseLongRope() {
+        if (keys.string(TYPE, "none").equals("longrope")) {
+            throw keys.error(
+                    TYPE, "tensors " + GgufNames.LONG_FACTORS + " and " + GgufNames.SHORT_FACTORS, "none of them");
         }
     }
 
@@ -57,7 +72,7 @@ final class GgufRope {
 
     /** What rope.scaling.* says; null without scaling. Absent keys mean what they mean to llama.cpp. */
     private JsonObject scaling(int positions) {
-        String type = keys.string("rope.scaling.type", "linear");
+        String type = keys.string(TYPE, "linear");
         String name = keys.has("rope.scaling.factor") ? "rope.scaling.factor" : "rope.scale_linear";
         double factor = keys.number(name, 1, -1, LARGEST);
         if (factor != 0 && factor < 1) {
@@ -65,10 +80,18 @@ final class GgufRope {
         }
         return switch (type) {
             case "none", "longrope" -> null; // long rope shows in its tensors
-            case "linear" -> factor <= 1 ? null : typed("linear", factor);
+            case "linear" -> linear(factor);
             case "yarn" -> factor <= 1 ? null : yarn(factor, positions);
-            default -> throw keys.error("rope.scaling.type", "none, linear, yarn or longrope", type);
+            default -> throw keys.error(TYPE, "none, linear, yarn or longrope", type);
         };
+    }
+
+    private JsonObject linear(double factor) {
+        if (factor <= 1) {
+            return null;
+        }
+        refuseOtherThan(ATTENTION, 1);
+        return typed("linear", factor);
     }
 
     private static JsonObject typed(String type, double factor) {
@@ -81,8 +104,11 @@ final class GgufRope {
     /** llama.cpp multiplies its attention factor with the one of the paper, which is the default here. */
     private JsonObject yarn(double factor, int positions) {
         JsonObject scaling = typed("yarn", factor);
-        scaling.addProperty(
-                "original_max_position_embeddings", keys.optional("rope.scaling.original_context_length", positions));
+        int original = keys.optional(ORIGINAL, positions);
+        if (original > positions) {
+            throw keys.error(ORIGINAL, "at most " + keys.key("context_length") + ", " + positions, original);
+        }
+        scaling.addProperty("original_max_position_embeddings", original);
         for (String end : new String[] {"beta_fast", "beta_slow"}) {
             if (keys.has("rope.scaling.yarn_" + end)) {
                 scaling.addProperty(end, keys.number("rope.scaling.yarn_" + end, Double.NaN, 0, LARGEST));
@@ -90,8 +116,8 @@ final class GgufRope {
         }
         refuseOtherThan("rope.scaling.yarn_ext_factor", 1);
         refuseOtherThan("rope.scaling.yarn_log_multiplier", 0);
-        double attention = keys.number("rope.scaling.attn_factor", 1, 0, LARGEST)
-                * keys.number("rope.scaling.yarn_attn_factor", 1, 0, LARGEST);
+        double attention =
+                keys.number(ATTENTION, 1, 0, LARGEST) * keys.number("rope.scaling.yarn_attn_factor", 1, 0, LARGEST);
         if (attention != 1) {
             scaling.addProperty("attention_factor", attention * (1 + 0.1 * Math.log(factor)));
         }
@@ -105,15 +131,21 @@ final class GgufRope {
         }
     }
 
-    private JsonObject llama3(double theta, int rotary) {
+    /**
+     * Only ratios of the original length to the two factors count. Where a file has a context below that length, the three
+     * are made smaller together: no configuration has an original context beyond the context.
+     */
+    private JsonObject llama3(double theta, int rotary, int positions) {
         RopeFactors factors = RopeFactors.of(file.tensor(GgufNames.ROPE_FACTORS).orElseThrow(), theta, rotary);
         if (factors.factor() == 1) {
             return null;
         }
         JsonObject scaling = typed("llama3", factors.factor());
-        scaling.addProperty("low_freq_factor", RopeFactors.LOW);
-        scaling.addProperty("high_freq_factor", RopeFactors.HIGH);
-        scaling.addProperty("original_max_position_embeddings", factors.originalMaxPositions());
+        int original = Math.min(positions, factors.originalMaxPositions());
+        double part = original / (double) factors.originalMaxPositions();
+        scaling.addProperty("low_freq_factor", RopeFactors.LOW * part);
+        scaling.addProperty("high_freq_factor", RopeFactors.HIGH * part);
+        scaling.addProperty("original_max_position_embeddings", original);
         return scaling;
     }
 
@@ -123,10 +155,10 @@ final class GgufRope {
         scaling.addProperty("type", "longrope");
         scaling.add("short_factor", factors(GgufNames.SHORT_FACTORS, rotary));
         scaling.add("long_factor", factors(GgufNames.LONG_FACTORS, rotary));
-        int original = keys.required("rope.scaling.original_context_length");
+        int original = keys.required(ORIGINAL);
         double stretched = (double) positions / original;
         double implied = stretched <= 1 ? 1 : Math.sqrt(1 + Math.log(stretched) / Math.log(original));
-        double attention = keys.number("rope.scaling.attn_factor", implied, 0, LARGEST);
+        double attention = keys.number(ATTENTION, implied, 0, LARGEST);
         if (Math.abs(attention - implied) > TOLERANCE * implied) {
             scaling.addProperty("attention_factor", attention);
         }

@@ -1,15 +1,29 @@
 package dev.tiller.loader.gguf;
 
+import com.google.gson.JsonArray;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonNull;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonPrimitive;
 import dev.tiller.loader.ModelConfig;
 import dev.tiller.loader.TillerException;
 import dev.tiller.loader.tokenizer.GgufVocabulary;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 
 /** What the {@code tokenizer.ggml.*} keys say; defaults of absent ones are those of llama.cpp. */
 final class GgufTokens {
     private static final String PREFIX = "tokenizer.ggml.";
+
+    /** llama.cpp and its converters write 2^32-1 for "no such token". */
+    private static final long NO_TOKEN = 0xFFFFFFFFL;
+
+    /** Keys whose tokens end a generation. */
+    private static final List<String> END_TOKENS = List.of("eos_token_id", "eot_token_id", "eom_token_id");
+
     private static final String TEMPLATE = "tokenizer.chat_template";
 
     /** Names in tokenizer_config.json and the keys that hold their ids. */
@@ -44,8 +58,8 @@ final class GgufTokens {
                 types,
                 m.strings(PREFIX + "merges").orElse(null),
                 config.bosId(),
-                GgufConfig.tokenId(file, "eos_token_id", config.vocabSize()),
-                GgufConfig.tokenId(file, "unknown_token_id", config.vocabSize()),
+                tokenId(file, "eos_token_id", config.vocabSize()),
+                tokenId(file, "unknown_token_id", config.vocabSize()),
                 m.bool(PREFIX + "add_bos_token").orElse(GgufVocabulary.startsText(model, pre)),
                 m.bool(PREFIX + "add_eos_token").orElse(false),
                 m.bool(PREFIX + "add_space_prefix").orElse(pieces),
@@ -66,7 +80,7 @@ final class GgufTokens {
     static Map<String, String> special(Gguf file, List<String> tokens) {
         Map<String, String> special = new LinkedHashMap<>();
         SPECIAL.forEach((name, key) -> {
-            int id = GgufConfig.tokenId(file, key, tokens.size());
+            int id = tokenId(file, key, tokens.size());
             if (id >= 0) {
                 special.put(name, tokens.get(id));
             }
@@ -93,5 +107,48 @@ final class GgufTokens {
 
     private static TillerException missing(Gguf file, String name) {
         return new TillerException(file.path() + ": expected key " + PREFIX + name + " (the file has no tokenizer)");
+    }
+
+    /** Adds the ids of special tokens that a config.json has. */
+    static void writeIds(Gguf file, int vocabulary, JsonObject json) {
+        json.add("bos_token_id", token(tokenId(file, "bos_token_id", vocabulary)));
+        List<Integer> ends = endIds(file, vocabulary);
+        if (ends.size() > 1) {
+            JsonArray ids = new JsonArray();
+            ends.forEach(ids::add);
+            json.add("eos_token_id", ids);
+        } else {
+            json.add("eos_token_id", token(ends.isEmpty() ? -1 : ends.getFirst()));
+        }
+        json.add("pad_token_id", token(tokenId(file, "padding_token_id", vocabulary)));
+    }
+
+    private static JsonElement token(int id) {
+        return id < 0 ? JsonNull.INSTANCE : new JsonPrimitive(id);
+    }
+
+    private static List<Integer> endIds(Gguf file, int vocabulary) {
+        List<Integer> ids = new ArrayList<>();
+        for (String name : END_TOKENS) {
+            int id = tokenId(file, name, vocabulary);
+            if (id >= 0 && !ids.contains(id)) {
+                ids.add(id);
+            }
+        }
+        return ids;
+    }
+
+    /** The token that {@code tokenizer.ggml.NAME} names, -1 if none; one outside the vocabulary is refused. */
+    static int tokenId(Gguf file, String name, int vocabulary) {
+        String key = PREFIX + name;
+        OptionalLong id = file.metadata().integer(key);
+        if (id.isEmpty() || id.getAsLong() == NO_TOKEN || id.getAsLong() == -1) {
+            return -1;
+        }
+        if (id.getAsLong() < 0 || id.getAsLong() >= vocabulary) {
+            throw new TillerException(file.path() + ": key " + key + ": expected a token below " + vocabulary
+                    + ", found " + id.getAsLong());
+        }
+        return (int) id.getAsLong();
     }
 }

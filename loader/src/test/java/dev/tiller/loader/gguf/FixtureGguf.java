@@ -9,6 +9,9 @@ import dev.tiller.loader.TensorView;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -30,20 +33,31 @@ public final class FixtureGguf {
     private final String architecture;
     private final GgufBytes out = new GgufBytes();
 
-    private FixtureGguf(JsonObject config) {
+    private FixtureGguf(JsonObject config, String architecture) {
         this.config = config;
         this.type = config.get("model_type").getAsString();
-        this.architecture = switch (type) {
-            case "mistral", "mixtral" -> "llama";
-            case "qwen3_moe" -> "qwen3moe";
-            case "gemma3_text" -> "gemma3";
-            default -> type;
-        };
+        this.architecture = architecture;
     }
 
     /** Writes {@code target} from a model directory. */
     public static Path write(Path directory, Path target) {
-        FixtureGguf made = new FixtureGguf(Json.readObject(directory.resolve("config.json")));
+        String type = Json.readObject(directory.resolve("config.json"))
+                .get("model_type")
+                .getAsString();
+        return write(
+                directory,
+                target,
+                switch (type) {
+                    case "mistral", "mixtral" -> "llama";
+                    case "qwen3_moe" -> "qwen3moe";
+                    case "gemma3_text" -> "gemma3";
+                    default -> type;
+                });
+    }
+
+    /** The same with another value of general.architecture, whose names and order of rows the model can be written in. */
+    public static Path write(Path directory, Path target, String architecture) {
+        FixtureGguf made = new FixtureGguf(Json.readObject(directory.resolve("config.json")), architecture);
         List<Safetensors> files = new ArrayList<>();
         try (Stream<Path> names = Files.list(directory)) {
             names.filter(f -> f.getFileName().toString().matches("model.*\\.safetensors"))
@@ -58,6 +72,19 @@ public final class FixtureGguf {
             throw new UncheckedIOException(e);
         } finally {
             files.forEach(Safetensors::close);
+        }
+    }
+
+    /** Changes the context that a written file states. */
+    public static void setContext(Path file, int context) {
+        try {
+            byte[] bytes = Files.readAllBytes(file);
+            String key = ".context_length";
+            int at = new String(bytes, StandardCharsets.ISO_8859_1).indexOf(key) + key.length() + Integer.BYTES;
+            ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).putInt(at, context);
+            Files.write(file, bytes);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
     }
 

@@ -2,12 +2,14 @@ package dev.tiller.loader.gguf;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonObject;
 import dev.tiller.loader.Checkpoint;
 import dev.tiller.loader.DType;
 import dev.tiller.loader.ModelConfig;
+import dev.tiller.loader.RopeConfig;
 import dev.tiller.loader.SharedFiles;
 import dev.tiller.loader.TensorView;
 import java.lang.foreign.MemorySegment;
@@ -70,6 +72,29 @@ class GgufFamiliesTest {
         }
     }
 
+    /** Below the context before stretching: what positions are rotated by stays, and so does the attention factor. */
+    @ParameterizedTest
+    @ValueSource(strings = {"llama3_rope", "phi3_longrope"})
+    void aContextBelowTheOriginalOne(String name) {
+        Path directory = SharedFiles.require("fixtures/architectures/" + name);
+        Path path = FixtureGguf.write(directory, folder.resolve("model.gguf"));
+        FixtureGguf.setContext(path, 16);
+        try (Checkpoint expected = Checkpoint.open(directory);
+                Checkpoint found = Checkpoint.open(path)) {
+            RopeConfig a = expected.config().rope();
+            RopeConfig b = found.config().rope();
+            assertEquals(16, found.config().maxPositions());
+            assertEquals(16, b.originalMaxPositions());
+            assertEquals(a.attentionFactor(), b.attentionFactor(), 1e-7);
+            assertEquals(a.divisors(), b.divisors());
+            if (name.startsWith("llama")) {
+                assertEquals(a.factor(), b.factor());
+                assertEquals(a.lowFreqFactor() / a.originalMaxPositions(), b.lowFreqFactor() / 16);
+                assertEquals(a.highFreqFactor() / a.originalMaxPositions(), b.highFreqFactor() / 16);
+            }
+        }
+    }
+
     /** What the 27B models divide queries by shows in their number of blocks alone. */
     @Test
     void queriesOfGemmaAreScaledByItsSize() {
@@ -87,6 +112,18 @@ class GgufFamiliesTest {
                 json("gemma3", 62, GgufFamiliesTest::window)
                         .get("query_pre_attn_scalar")
                         .getAsString());
+    }
+
+    @Test
+    void gemmaMayHaveBiases() {
+        assertFalse(json("gemma2", 2, m -> {}).get("attention_bias").getAsBoolean());
+        for (String gemma : List.of("gemma2", "gemma3")) {
+            JsonObject json = json(gemma, 2, m -> {
+                m.u32(gemma + ".attention.sliding_window", 512);
+                m.tensor("blk.0.attn_q.bias", 0, new byte[4], 1);
+            });
+            assertTrue(json.get("attention_bias").getAsBoolean());
+        }
     }
 
     private static void window(GgufBytes file) {

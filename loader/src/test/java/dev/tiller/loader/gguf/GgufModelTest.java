@@ -114,6 +114,41 @@ class GgufModelTest {
         }
     }
 
+    /** Biases of queries, keys and values alone are the block of Qwen 2; with a window, in all blocks of the file. */
+    @Test
+    void biasesMayLackThatOfTheOutput() {
+        try (GgufModel model =
+                GgufModel.open(TinyLlama.biases(TinyLlama.model(), 0, 1).write(folder))) {
+            assertEquals("qwen2", model.config().modelType());
+            assertEquals(26, model.tensorNames().size());
+            assertRows(model, "model.layers.0.self_attn.q_proj.weight", 0, 2, 1, 3, 4, 6, 5, 7);
+            assertTrue(model.config().perBlock().stream().allMatch(b -> b.window() == 0));
+        }
+        GgufBytes windowed = TinyLlama.biases(TinyLlama.model(), 0, 1).u32("llama.attention.sliding_window", 7);
+        try (GgufModel model = GgufModel.open(windowed.write(folder))) {
+            assertEquals("qwen2", model.config().modelType());
+            assertTrue(model.config().perBlock().stream().allMatch(b -> b.window() == 7));
+        }
+        refuses(
+                "tensor blk.1.attn_q.bias: expected a tensor of that name (model.layers.1.self_attn.q_proj.bias)",
+                m -> TinyLlama.biases(m, 0));
+    }
+
+    /** A tensor with a name that the architecture knows, but that a model with these settings would not read. */
+    @Test
+    void tensorsThatNothingReadsAreRefused() {
+        refuses(
+                "tensor blk.1.attn_q.bias: expected no such tensor: a llama model with these settings does not have it",
+                m -> TinyLlama.biases(m, 1));
+        refuses("tensor output_norm.bias: expected no such tensor", m -> m.tensor("output_norm.bias", 0, floats(1), 1));
+        refuses(
+                "tensor blk.0.attn_norm.bias: expected no such tensor",
+                m -> m.tensor("blk.0.attn_norm.bias", 0, new byte[4 * 32], 32));
+        refuses(
+                "tensor blk.0.ffn_gate_inp.weight: expected no such tensor",
+                m -> m.tensor("blk.0.ffn_gate_inp.weight", 0, TinyLlama.rows(2, 0), 32, 2));
+    }
+
     @Test
     void qwenRowsStayAndTheHeadMayBeSeparate() {
         GgufBytes bytes = TinyLlama.biases(TinyLlama.weights(TinyLlama.metadata("qwen2")), 0, 1)
@@ -136,6 +171,30 @@ class GgufModelTest {
         refuses(
                 "key llama.rope.dimension_count: expected the width of a head, 4, found 2",
                 m -> m.u32("llama.rope.dimension_count", 2));
+    }
+
+    @Test
+    void rotarySettingsThatNothingReadsAreRefused() {
+        refuses(
+                "key llama.rope.scaling.attn_factor: expected 1.0, found 2.0",
+                m -> m.f32("llama.rope.scaling.attn_factor", 2));
+        refuses(
+                "key llama.rope.scaling.attn_factor: expected 1.0, found 2.0",
+                m -> m.f32("llama.rope.scaling.attn_factor", 2).f32("llama.rope.scaling.factor", 4));
+        refuses(
+                "key llama.rope.scaling.attn_factor: expected 1.0, found 2.0",
+                m -> m.f32("llama.rope.scaling.attn_factor", 2).tensor("rope_freqs.weight", 0, floats(1, 1), 2));
+        refuses(
+                "key llama.rope.scaling.type: expected tensors rope_factors_long.weight and rope_factors_short.weight",
+                m -> m.string("llama.rope.scaling.type", "longrope"));
+        refuses(
+                "key llama.rope.scaling.original_context_length: expected at most llama.context_length, 8192, found 9000",
+                m -> m.string("llama.rope.scaling.type", "yarn")
+                        .f32("llama.rope.scaling.factor", 4)
+                        .u32("llama.rope.scaling.original_context_length", 9000));
+        refuses(
+                "key llama.attention.sliding_window_pattern: expected no such key (a window in every block), found 2",
+                m -> m.u32("llama.attention.sliding_window", 8).u32("llama.attention.sliding_window_pattern", 2));
     }
 
     @Test
@@ -209,9 +268,6 @@ class GgufModelTest {
         refuses(
                 "tensor blk.1.attn_q.bias: expected 2 heads of 4 rows",
                 m -> m.tensor("blk.1.attn_q.bias", 0, floats(1), 1));
-        refuses(
-                "tensor blk.0.attn_output.bias: expected a tensor of that name (model.layers.0.self_attn.o_proj.bias)",
-                m -> TinyLlama.biases(m, 0, 1));
         Path other = new GgufBytes().string("general.architecture", "gemma").write(folder);
         String supported = "llama, qwen2, qwen3, qwen3moe, gemma2, gemma3, phi3";
         fails("key general.architecture: expected one of " + supported + ", found gemma", other);
