@@ -41,8 +41,10 @@ final class PartSums {
             System.arraycopy(next.sums, j * width, sums, i * width, width);
             max[i] = next.max[j];
             total[i] = next.total[j];
-        } else if (next.max[j] > max[i]) {
-            FloatVector f = factor(max[i] - next.max[j]);
+            return;
+        }
+        FloatVector f = factor(-Math.abs(max[i] - next.max[j]));
+        if (next.max[j] > max[i]) {
             for (int c = 0; c < width; c += L) {
                 FloatVector sum = FloatVector.fromArray(F, sums, i * width + c);
                 sum.fma(f, FloatVector.fromArray(F, next.sums, j * width + c)).intoArray(sums, i * width + c);
@@ -50,7 +52,6 @@ final class PartSums {
             total[i] = Math.fma(total[i], f.lane(0), next.total[j]);
             max[i] = next.max[j];
         } else {
-            FloatVector f = factor(next.max[j] - max[i]);
             for (int c = 0; c < width; c += L) {
                 FloatVector sum = FloatVector.fromArray(F, next.sums, j * width + c);
                 sum.fma(f, FloatVector.fromArray(F, sums, i * width + c)).intoArray(sums, i * width + c);
