@@ -5,7 +5,6 @@ import dev.tiller.kernels.Buffer;
 import dev.tiller.kernels.WeightFormat;
 import dev.tiller.kernels.cpu.SimdBackend;
 import dev.tiller.kernels.cpu.WarmUp;
-import dev.tiller.kernels.lab.LabBackends;
 import dev.tiller.loader.Checkpoint;
 import dev.tiller.loader.TillerException;
 import dev.tiller.loader.Timeline;
@@ -19,7 +18,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.LocalDateTime;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -53,17 +51,9 @@ public final class Model implements AutoCloseable {
     private final Tokenizer tokenizer;
     private final ChatTemplate template;
     private final Set<Integer> stopTokens;
-    private final ResidualNorms residualNorms = new ResidualNorms(this);
+    private final CompiledPlans plans = new CompiledPlans(this);
     private String fingerprint;
     private final AtomicBoolean inUse = new AtomicBoolean();
-    private final Map<SteeringPlan, CompiledPlan> compiled = new LinkedHashMap<>(16, 0.75f, true) {
-        private static final long serialVersionUID = 1L;
-
-        @Override
-        protected boolean removeEldestEntry(Map.Entry<SteeringPlan, CompiledPlan> eldest) {
-            return size() > 512;
-        }
-    };
 
     private Model(Checkpoint checkpoint, Backend backend, WarmUp warmUp, LoadOptions options) {
         this.warmUp = warmUp;
@@ -110,40 +100,20 @@ public final class Model implements AutoCloseable {
             throw Checkpoint.missing(path);
         }
         // Both take their time, and the sooner the backend is there the sooner its kernels can get warm.
-        Background<Started> opening = Background.start("tiller-backend", () -> Started.open(options));
+        Background<StartedBackend> opening = Background.start("tiller-backend", () -> StartedBackend.open(options));
         Checkpoint checkpoint = null;
         try {
             checkpoint = Checkpoint.open(path);
             Timeline.mark("checkpoint open");
-            Started started = opening.result();
-            started.warmUp.formats(Weights.formats(checkpoint, started.backend, options.weights()));
-            return new Model(checkpoint, started.backend, started.warmUp, options);
+            StartedBackend started = opening.result();
+            started.warmUp().formats(Weights.formats(checkpoint, started.backend(), options.weights()));
+            return new Model(checkpoint, started.backend(), started.warmUp(), options);
         } catch (RuntimeException | Error e) {
-            close(opening);
+            StartedBackend.close(opening);
             if (checkpoint != null) {
                 checkpoint.close();
             }
             throw e;
-        }
-    }
-
-    /** A backend, getting warm. */
-    private record Started(Backend backend, WarmUp warmUp) {
-        static Started open(LoadOptions options) {
-            Backend backend = LabBackends.open(options.backend(), options.threads(), options.kernels());
-            Timeline.mark("backend open");
-            return new Started(backend, WarmUp.start(backend));
-        }
-    }
-
-    /** Closes a backend that is being opened, unless that fails. */
-    private static void close(Background<Started> opening) {
-        try {
-            Started started = opening.result();
-            started.warmUp.stop();
-            started.backend.close();
-        } catch (RuntimeException | Error e) {
-            // not opened: nothing to close
         }
     }
 
@@ -342,14 +312,7 @@ public final class Model implements AutoCloseable {
     }
 
     CompiledPlan compile(SteeringPlan plan) {
-        return compiled.computeIfAbsent(
-                plan,
-                p -> CompiledPlan.compile(
-                        p,
-                        new PlanChecks(
-                                spec.blocks(), spec.width(), spec.maxPositions(), spec.parallel(), this::fingerprint),
-                        spec.blocks(),
-                        residualNorms));
+        return plans.of(plan);
     }
 
     /** An empty list of rows for {@link #forward}. */

@@ -65,7 +65,10 @@ final class RopeTables {
     static float[] inverseFrequencies(RopeConfig c) {
         float[] out = plain(c);
         switch (c.type()) {
-            case "default" -> {}
+            // Dynamic NTK scaling (transformers): theta (factor n / context - (factor - 1))^(k / (k - 2)) with n the
+            // length of
+            // the text, or the context if that is more: theta itself up to the end of the context.
+            case "default", "dynamic" -> {}
             case "linear" -> {
                 for (int i = 0; i < out.length; i++) {
                     out[i] /= (float) c.factor();
@@ -78,7 +81,7 @@ final class RopeTables {
             }
             default ->
                 throw new TillerException("config.json: rope type \"" + c.type()
-                        + "\" is not supported; accepted: default, linear, llama3, longrope, yarn");
+                        + "\" is not supported; accepted: default, dynamic, linear, llama3, longrope, yarn");
         }
         return out;
     }

@@ -213,7 +213,7 @@ final class Transformer {
         int n = step.outputs();
         if (n > 0) {
             backend.gather(s.finalNormed, step.outputRows(), n, selected);
-            backend.matmul(selected, n, weights.head(), null, logits);
+            backend.matmul(selected, n, weights.head(), weights.headBias(), logits);
             ModelConfig.Scales scales = spec.scales();
             if (scales.logits() != 1 || scales.logitCap() > 0) {
                 backend.scaleAndCap(logits, n, scales.logits(), scales.logitCap());

@@ -17,6 +17,7 @@ import dev.tiller.loader.TillerException;
 import dev.tiller.loader.WeightNames;
 import dev.tiller.loader.WeightRole;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
@@ -58,12 +59,23 @@ final class WeightLoading {
         for (int b = 0; b < spec.blocks(); b++) {
             blocks.add(block(b));
         }
-        Norm finalNorm = norm(
-                checkpoint.tensor(names.name(WeightRole.FINAL_NORM)),
-                names.has(WeightRole.FINAL_NORM_BIAS)
-                        ? checkpoint.tensor(names.name(WeightRole.FINAL_NORM_BIAS))
-                        : null);
-        return new Weights(embed, positions, head, finalNorm, blocks);
+        Norm finalNorm = norm(single(WeightRole.FINAL_NORM), single(WeightRole.FINAL_NORM_BIAS));
+        float[] headBias = single(WeightRole.LM_HEAD_BIAS);
+        return new Weights(embed, positions, head, headBias == null ? null : row(headBias), finalNorm, blocks);
+    }
+
+    /** A vector that exists once; null if the family has none. */
+    private float[] single(WeightRole role) {
+        if (names.isOnes(role)) {
+            return ones();
+        }
+        return names.has(role) ? checkpoint.tensor(names.name(role)).toFloats() : null;
+    }
+
+    private float[] ones() {
+        float[] ones = new float[spec.width()];
+        Arrays.fill(ones, 1);
+        return ones;
     }
 
     WarmUp.Formats formats() {
@@ -185,16 +197,14 @@ final class WeightLoading {
             return null;
         }
         boolean biased = bias != null && names.has(bias);
-        return norm(tensor(role, block), biased ? tensor(bias, block) : null);
+        return norm(
+                names.isOnes(role) ? ones() : tensor(role, block).toFloats(),
+                biased ? tensor(bias, block).toFloats() : null);
     }
 
-    private Norm norm(TensorView weight, TensorView bias) {
+    private Norm norm(float[] weight, float[] bias) {
         return new Norm(
-                spec.normKind(),
-                row(weight.toFloats()),
-                bias == null ? null : row(bias.toFloats()),
-                spec.normEps(),
-                spec.normOffset());
+                spec.normKind(), row(weight), bias == null ? null : row(bias), spec.normEps(), spec.normOffset());
     }
 
     private HeadNorms headNorms(int block) {
@@ -207,8 +217,10 @@ final class WeightLoading {
 
     /** Biases stacked like their matrices; null if the family or this checkpoint has none. */
     private Buffer bias(int block, WeightRole... roles) {
-        if (!names.expects(roles[0], config)) {
-            return null;
+        boolean some = names.expects(roles[0], config)
+                && checkpoint.find(names.name(roles[0], block)).isPresent();
+        if (!some) {
+            return null; // a checked checkpoint lacks only what may be missing
         }
         List<TensorView> views = new ArrayList<>();
         int length = 0;

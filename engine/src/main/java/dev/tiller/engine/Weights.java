@@ -21,10 +21,11 @@ import java.util.Set;
  * @param embed [V, d]
  * @param positions [P, d], added to the embeddings, or null
  * @param head [V, d], the same object as embed if tied
+ * @param headBias [1, V] or null
  * @param finalNorm norm before the head
  * @param blocks one entry per block
  */
-record Weights(Matrix embed, Matrix positions, Matrix head, Norm finalNorm, List<Block> blocks) {
+record Weights(Matrix embed, Matrix positions, Matrix head, Buffer headBias, Norm finalNorm, List<Block> blocks) {
     /**
      * @param attnNorm before attention, or null
      * @param qkv [(h + 2g) k, d]: query, key, value rows stacked

@@ -57,7 +57,7 @@ class FamilyVariantsTest {
                     .map(p -> p.getFileName().toString())
                     .sorted()
                     .toList();
-            assertEquals(15, names.size());
+            assertEquals(41, names.size());
             return names.stream();
         }
     }
@@ -80,12 +80,46 @@ class FamilyVariantsTest {
             int[] ids = goldens.ids("input_ids");
             for (String backend : List.of("scalar", "simd")) {
                 try (Model model = Model.load(path, on(backend))) {
-                    float[] found = model.activations(ids, ids.length, SteeringPlan.NONE)
-                            .logits();
-                    Goldens.assertLogits(name + " on " + backend, goldens.floats("logits"), found);
+                    Activations found = model.activations(ids, ids.length, SteeringPlan.NONE);
+                    Goldens.assertLogits(name + " on " + backend, goldens.floats("logits"), found.logits());
+                    if (goldens.has("greedy_ids")) {
+                        more(name + " on " + backend, goldens, model, ids, found);
+                    }
                 }
             }
         }
+    }
+
+    /** What the families of the fixtures do not bring to a GPU: a bias of the head, norms without weights. */
+    @ParameterizedTest
+    @ValueSource(strings = {"phi", "olmo"})
+    void agreesOnAGpu(String name) {
+        CudaForTests.prepareFor(false);
+        Path path = resource(name);
+        try (Goldens goldens = new Goldens(path.resolve("goldens.safetensors"));
+                Model model = Model.load(path, on("cuda").withWeights(WeightFormat.F32))) {
+            int[] ids = goldens.ids("input_ids");
+            Activations found = model.activations(ids, ids.length, SteeringPlan.NONE);
+            Goldens.assertLogits(name, goldens.floats("logits"), found.logits());
+        }
+    }
+
+    private static void more(String what, Goldens goldens, Model model, int[] ids, Activations found) {
+        int d = model.spec().width();
+        Goldens.assertRows(what + ": resid_post", goldens.floats("resid_post"), joined(found.residPost()), d);
+        Goldens.assertRows(what + ": final_norm", goldens.floats("final_norm"), found.finalNorm(), d);
+        int[] greedy = goldens.ids("greedy_ids");
+        GenerationRequest request =
+                new GenerationRequest(ids, SteeringPlan.NONE, SamplingOptions.GREEDY, 0, greedy.length, true);
+        assertArrayEquals(greedy, model.generate(request).ids(), what + ": greedy_ids");
+    }
+
+    private static float[] joined(float[][] blocks) {
+        float[] out = new float[blocks.length * blocks[0].length];
+        for (int b = 0; b < blocks.length; b++) {
+            System.arraycopy(blocks[b], 0, out, b * blocks[b].length, blocks[b].length);
+        }
+        return out;
     }
 
     /** Many texts at once give the tokens of a pass over each whole text, also where one outgrows the short context (8). */

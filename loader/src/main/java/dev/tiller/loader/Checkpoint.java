@@ -190,7 +190,16 @@ public final class Checkpoint implements AutoCloseable {
     }
 
     private Map<String, WeightRole> expected() {
-        return WeightNames.of(config().modelType()).expected(config());
+        WeightNames names = WeightNames.of(config().modelType());
+        Map<String, WeightRole> expected = names.expected(config());
+        for (WeightRole role : names.optional()) {
+            boolean none = expected.entrySet().stream()
+                    .noneMatch(e -> e.getValue() == role && find(e.getKey()).isPresent());
+            if (none) {
+                expected.values().removeIf(role::equals);
+            }
+        }
+        return expected;
     }
 
     @Override

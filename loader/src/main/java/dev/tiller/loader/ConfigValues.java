@@ -92,12 +92,16 @@ final class ConfigValues {
         return has(key) && Json.bool(single(key), spelling(key), source);
     }
 
+    /** As the family means it. */
     String string(String key) {
-        return Json.string(single(key), spelling(key), source);
+        return family.meaning(key, Json.string(single(key), spelling(key), source));
     }
 
+    /** As the family means them. */
     List<String> strings(String key) {
-        return Json.strings(single(key), spelling(key), source);
+        return Json.strings(single(key), spelling(key), source).stream()
+                .map(written -> family.meaning(key, written))
+                .toList();
     }
 
     List<Integer> integers(String key) {

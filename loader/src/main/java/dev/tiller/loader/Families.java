@@ -21,6 +21,7 @@ import java.util.concurrent.ConcurrentHashMap;
 final class Families {
     private static final String TABLE = "families.txt";
     private static final Map<String, List<String>> ENTRIES = entries();
+    private static final Map<String, Whole> WHOLES = wholes();
     private static final Map<String, Family> READ = new ConcurrentHashMap<>();
 
     private Families() {}
@@ -38,6 +39,32 @@ final class Families {
             READ.put(modelType, known);
         }
         return known;
+    }
+
+    /**
+     * A model of several parts.
+     *
+     * @param text family of the part that is read
+     * @param flat config.json may say at its top level what that part is
+     */
+    record Whole(String text, boolean flat) {}
+
+    /** Every model_type of a model of several parts, and which of them is read. */
+    static Map<String, Whole> wholesByName() {
+        return WHOLES;
+    }
+
+    private static Map<String, Whole> wholes() {
+        Map<String, Whole> wholes = new LinkedHashMap<>();
+        ENTRIES.forEach((family, lines) -> {
+            for (String line : lines) {
+                String[] words = line.split(" +");
+                if (words[0].equals("text_of")) {
+                    wholes.put(words[1], new Whole(family, words.length > 2));
+                }
+            }
+        });
+        return wholes;
     }
 
     private static Map<String, List<String>> entries() {
@@ -70,10 +97,13 @@ final class Families {
         private final Map<String, JsonElement> fixed = new LinkedHashMap<>();
         private final Map<String, List<String>> spelled = new HashMap<>();
         private final Map<String, JsonElement> only = new LinkedHashMap<>();
-        private final Map<String, String> ropeTypes = new HashMap<>();
+        private final Map<String, Map<String, String>> meanings = new HashMap<>();
         private final Map<WeightRole, String> patterns = new EnumMap<>(WeightRole.class);
+        private final Set<WeightRole> ones = EnumSet.noneOf(WeightRole.class);
+        private final Set<WeightRole> optional = EnumSet.noneOf(WeightRole.class);
         private final List<String> ignored = new ArrayList<>();
         private final Map<String, String> prefixes = new LinkedHashMap<>();
+        private final Map<String, List<WeightRole>> others = new LinkedHashMap<>();
         private final Set<WeightNames.Stored> stored = EnumSet.noneOf(WeightNames.Stored.class);
         private ModelConfig.NormKind norm = ModelConfig.NormKind.RMS;
         private float normOffset;
@@ -82,6 +112,7 @@ final class Families {
         private boolean parallel;
         private String parallelKey;
         private Family.Window window = Family.Window.NONE;
+        private boolean rotatedInWindows;
         private boolean rootEmbedding;
 
         Entry(String family) {
@@ -93,14 +124,15 @@ final class Families {
                 String[] words = line.split(" +");
                 line(words[0], List.of(words).subList(1, words.length));
             }
-            WeightNames names = new WeightNames(family, patterns, stored, ignored, prefixes);
+            WeightNames names = new WeightNames(
+                    family, patterns, ones, optional, stored, ignored, new OtherNames(prefixes, others));
             return new Family(
                     family,
                     defaults,
                     fixed,
                     spelled,
                     only,
-                    ropeTypes,
+                    meanings,
                     norm,
                     normOffset,
                     headNorm,
@@ -108,6 +140,7 @@ final class Families {
                     parallel,
                     parallelKey,
                     window,
+                    rotatedInWindows,
                     rootEmbedding,
                     names);
         }
@@ -115,12 +148,19 @@ final class Families {
         private void line(String what, List<String> words) {
             switch (what) {
                 case "names_of" -> inherit(find(words.getFirst()).names());
-                case "without" -> words.forEach(w -> patterns.remove(WeightRole.valueOf(w)));
+                case "without" -> roles(words).forEach(patterns::remove);
+                case "ones" -> {
+                    ones.addAll(roles(words));
+                    ones.forEach(patterns::remove);
+                }
+                case "optional" -> optional.addAll(roles(words));
                 case "defaults" -> words.forEach(w -> put(defaults, w));
                 case "fixed" -> words.forEach(w -> put(fixed, w));
                 case "only" -> words.forEach(w -> put(only, w));
                 case "spelled" -> spelled.put(words.getFirst(), words.subList(1, words.size()));
-                case "rope_type" -> ropeTypes.put(words.getFirst(), words.getLast());
+                case "means" ->
+                    meanings.computeIfAbsent(words.getFirst(), k -> new HashMap<>())
+                            .put(words.get(1), words.getLast());
                 case "norm" -> {
                     norm = ModelConfig.NormKind.valueOf(upper(words.getFirst()));
                     normOffset = words.size() > 1 ? Float.parseFloat(words.getLast()) : 0;
@@ -134,10 +174,13 @@ final class Families {
                     parallelKey = words.size() > 1 ? words.getLast() : null;
                 }
                 case "window" -> window = Family.Window.valueOf(upper(words.getFirst()));
+                case "rotated" -> rotatedInWindows = words.getFirst().equals("windows");
                 case "embedding" -> rootEmbedding = words.getFirst().equals("root");
                 case "stored" -> words.forEach(w -> stored.add(WeightNames.Stored.valueOf(upper(w))));
                 case "ignore" -> ignored.add(words.getFirst());
                 case "prefix" -> prefixes.put(words.getFirst(), words.getLast());
+                case "text_of" -> {} // see wholes()
+                case "other" -> others.put(words.getFirst(), roles(words.subList(1, words.size())));
                 default -> patterns.put(WeightRole.valueOf(what), words.getFirst());
             }
         }
@@ -150,6 +193,10 @@ final class Families {
         private static void put(Map<String, JsonElement> values, String keyAndValue) {
             int at = keyAndValue.indexOf('=');
             values.put(keyAndValue.substring(0, at), Json.parse(keyAndValue.substring(at + 1), TABLE));
+        }
+
+        private static List<WeightRole> roles(List<String> words) {
+            return words.stream().map(WeightRole::valueOf).toList();
         }
 
         private static String upper(String word) {

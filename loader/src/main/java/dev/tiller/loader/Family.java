@@ -12,7 +12,7 @@ import java.util.Map;
  * @param fixed values that config.json has no say in
  * @param spelled other names of a key in this family's config.json, the usual one first
  * @param only keys with the one value that is supported; null in config.json is as good
- * @param ropeTypes rotary types that have another name here
+ * @param meanings of a key's values: those that mean another one here
  * @param norm RMS or LAYER
  * @param normOffset what is added to every norm weight
  * @param headNorm how queries and keys are normalised
@@ -20,6 +20,7 @@ import java.util.Map;
  * @param parallel attention and MLP both read the input of the block
  * @param parallelKey the key that switches that on; null if it does not depend on one
  * @param window how the blocks with a sliding window are found
+ * @param rotatedInWindows where there is a sliding window, only the blocks that have it rotate queries and keys
  * @param rootEmbedding embeddings are multiplied with the root of their width
  * @param names tensor names, and how matrices are stored
  */
@@ -29,7 +30,7 @@ record Family(
         Map<String, JsonElement> fixed,
         Map<String, List<String>> spelled,
         Map<String, JsonElement> only,
-        Map<String, String> ropeTypes,
+        Map<String, Map<String, String>> meanings,
         ModelConfig.NormKind norm,
         float normOffset,
         ModelConfig.HeadNorm headNorm,
@@ -37,6 +38,7 @@ record Family(
         boolean parallel,
         String parallelKey,
         Window window,
+        boolean rotatedInWindows,
         boolean rootEmbedding,
         WeightNames names) {
 
@@ -46,6 +48,10 @@ record Family(
         NONE,
         /** All, if there is a sliding_window and use_sliding_window, where the family knows it, is true. */
         EVERY,
+        /** By layer_types, else all. */
+        TYPED,
+        /** By layer_types, which must be there. */
+        LISTED,
         /** By layer_types, else those from max_window_layers on, if use_sliding_window is true. */
         LATER,
         /** By layer_types, else all but every sliding_window_pattern-th. */
@@ -57,6 +63,20 @@ record Family(
     /** Names of a key in config.json, the usual one first. */
     List<String> spellings(String key) {
         return spelled.getOrDefault(key, List.of(key));
+    }
+
+    /** What a written value of a key stands for: mostly itself. */
+    String meaning(String key, String written) {
+        return meanings.getOrDefault(key, Map.of()).getOrDefault(written, written);
+    }
+
+    /** What stands for a value of a key in this family's config.json: mostly the value itself. */
+    String written(String key, String meaning) {
+        return meanings.getOrDefault(key, Map.of()).entrySet().stream()
+                .filter(e -> e.getValue().equals(meaning))
+                .map(Map.Entry::getKey)
+                .findFirst()
+                .orElse(meaning);
     }
 
     /** True if this family's config.json may have that key at all. */

@@ -35,7 +35,7 @@ final class HfDirectory implements ModelSource {
         ModelConfig config = ModelConfig.read(directory.resolve("config.json"));
         GenerationConfig generation = GenerationConfig.read(directory.resolve("generation_config.json"), config);
         ShardedTensors weights = ShardedTensors.open(directory);
-        Map<String, TensorView> tensors = WeightNames.of(config.modelType()).canonical(weights.tensors());
+        Map<String, TensorView> tensors = WeightNames.of(config.modelType()).canonical(weights.tensors(), config);
         return new HfDirectory(directory, untiedIfDifferent(config, tensors), generation, weights, tensors);
     }
 

@@ -13,7 +13,6 @@ import dev.tiller.loader.ModelConfig.Scales;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 
@@ -23,9 +22,7 @@ import java.util.TreeSet;
  * nevertheless: published files of it leave them out.)
  */
 final class ModelConfigReader {
-    /** Models of several parts, and the part of them that is read: its model_type and where its settings are. */
-    private static final Map<String, String> TEXT_PARTS = Map.of("gemma3", "gemma3_text");
-
+    /** Where a model of several parts has the settings of the part that is read. */
     private static final String TEXT_CONFIG = "text_config";
 
     /** Keys that count for the text part as well if it does not say anything else. */
@@ -56,17 +53,30 @@ final class ModelConfigReader {
 
     static ModelConfig read(JsonObject json, String source) {
         String modelType = Json.string(json, "model_type", source);
-        if (TEXT_PARTS.containsKey(modelType)) {
-            Family family = Families.find(TEXT_PARTS.get(modelType));
-            return new ModelConfigReader(textPart(json, source), family, source + ": " + TEXT_CONFIG, modelType).read();
+        Families.Whole whole = Families.wholesByName().get(modelType);
+        if (whole != null) {
+            return readPart(json, source, modelType, whole);
         }
         Family family = Families.find(modelType);
         if (family == null) {
             Set<String> known = new TreeSet<>(Families.names());
-            known.addAll(TEXT_PARTS.keySet());
+            known.addAll(Families.wholesByName().keySet());
             throw Json.wrong("model_type", "one of " + known, json.get("model_type"), source);
         }
         return new ModelConfigReader(json, family, source, "").read();
+    }
+
+    private static ModelConfig readPart(JsonObject json, String source, String modelType, Families.Whole whole) {
+        Family family = Families.find(whole.text());
+        if (whole.flat() && !json.has(TEXT_CONFIG)) {
+            return new ModelConfigReader(json, family, source, modelType).read();
+        }
+        String where = source + ": " + TEXT_CONFIG;
+        JsonObject part = textPart(json, source);
+        if (!Json.stringOr(part, "model_type", family.name(), where).equals(family.name())) {
+            throw Json.wrong("model_type", Messages.quote(family.name()), part.get("model_type"), where);
+        }
+        return new ModelConfigReader(part, family, where, modelType).read();
     }
 
     private static JsonObject textPart(JsonObject json, String source) {
@@ -225,6 +235,11 @@ final class ModelConfigReader {
     private List<Block> perBlock(int blocks, boolean rotary, boolean local) {
         boolean[] rotated = rotated(blocks);
         int[] windows = windows(blocks, rotated);
+        if (family.rotatedInWindows() && values.has("sliding_window")) {
+            for (int b = 0; b < blocks; b++) {
+                rotated[b] = windows[b] > 0;
+            }
+        }
         Set<Integer> dense = values.has("mlp_only_layers") ? Set.copyOf(values.integers("mlp_only_layers")) : Set.of();
         int step = values.positiveOr("decoder_sparse_step", 1);
         boolean mixture = family.names().has(WeightRole.ROUTER);
@@ -261,13 +276,21 @@ final class ModelConfigReader {
     private int[] windows(int blocks, boolean[] rotated) {
         int[] out = new int[blocks];
         Family.Window rule = family.window();
+        List<String> types = layerTypes(blocks);
+        if (rule == Family.Window.LISTED && types == null) {
+            values.strings("layer_types"); // refuses
+        }
         boolean off = family.knows("use_sliding_window") && !values.bool("use_sliding_window");
         if (rule == Family.Window.NONE || off || !values.has("sliding_window")) {
-            layerTypes(blocks); // refuses what is neither sliding nor full
+            boolean asked = types != null ? types.contains(SLIDING) : rule == Family.Window.PATTERN;
+            if (asked && rule != Family.Window.NONE) {
+                throw values.wrong(
+                        "sliding_window",
+                        "a window for the blocks that have " + family.written("layer_types", SLIDING));
+            }
             return out;
         }
         int window = values.positive("sliding_window");
-        List<String> types = layerTypes(blocks);
         if (rule == Family.Window.EVERY && types != null && types.contains(FULL)) {
             throw new TillerException(source + ": key \"layer_types\": expected " + SLIDING
                     + " for every block, as this family has its window in all of them, found " + FULL);
@@ -281,8 +304,8 @@ final class ModelConfigReader {
 
     private boolean sliding(Family.Window rule, int block, boolean[] rotated) {
         return switch (rule) {
-            case NONE -> false;
-            case EVERY -> true;
+            case NONE, LISTED -> false;
+            case EVERY, TYPED -> true;
             case LATER -> block >= values.integer("max_window_layers");
             case PATTERN -> (block + 1) % values.positive("sliding_window_pattern") != 0;
             case UNROTATED -> !rotated[block];
@@ -291,17 +314,19 @@ final class ModelConfigReader {
 
     /** One of the two kinds for each block; null if the file does not say. */
     private List<String> layerTypes(int blocks) {
-        if (!values.has("layer_types")) {
+        String key = "layer_types";
+        if (!values.has(key)) {
             return null;
         }
-        List<String> types = values.strings("layer_types");
+        List<String> types = values.strings(key);
         if (types.size() != blocks) {
-            throw values.wrong("layer_types", blocks + " entries, one for each block");
+            throw values.wrong(key, blocks + " entries, one for each block");
         }
         for (String type : types) {
             if (!type.equals(SLIDING) && !type.equals(FULL)) {
-                throw new TillerException(source + ": key \"layer_types\": expected " + FULL + " or " + SLIDING
-                        + ", found " + Messages.quote(type));
+                throw new TillerException(source + ": key " + Messages.quote(values.spelling(key)) + ": expected "
+                        + family.written(key, FULL) + " or " + family.written(key, SLIDING) + ", found "
+                        + Messages.quote(type));
             }
         }
         return types;

@@ -6,8 +6,9 @@ import java.util.List;
  * Rotary position settings. Fields that the type does not use hold their neutral values: factors 1, the two frequency
  * factors 0, originalMaxPositions 0, null.
  *
- * @param type "default"; "linear" (positions divided by factor); "llama3" (long wavelengths stretched by factor); "yarn"
- *     (the same with a ramp between); "longrope" (a divisor for each frequency)
+ * @param type "default"; "linear" (positions divided by factor); "dynamic" (the same as default up to
+ *     max_position_embeddings, where the context ends); "llama3" (long wavelengths stretched by factor); "yarn" (the same
+ *     with a ramp between); "longrope" (a divisor for each frequency)
  * @param theta base of the wavelengths
  * @param factor how far the context is stretched, at least 1
  * @param lowFreqFactor llama3: wavelengths above originalMaxPositions / lowFreqFactor are stretched in full

@@ -10,7 +10,7 @@ import java.util.TreeSet;
  * level. Where blocks with and without a window have their own (Gemma 3), rope_parameters holds one object for each kind.
  */
 final class RopeReader {
-    private static final Set<String> TYPES = Set.of("default", "linear", "llama3", "yarn", "longrope");
+    private static final Set<String> TYPES = Set.of("default", "linear", "dynamic", "llama3", "yarn", "longrope");
     private static final String ORIGINAL = "original_max_position_embeddings";
 
     private final JsonObject json;
@@ -77,7 +77,7 @@ final class RopeReader {
         int rotary = rotaryDim(s);
         return switch (type) {
             case "default" -> new RopeConfig(type, theta, 1, 0, 0, 0, rotary);
-            case "linear" -> new RopeConfig(type, theta, factor(s), 0, 0, 0, rotary);
+            case "linear", "dynamic" -> new RopeConfig(type, theta, factor(s), 0, 0, 0, rotary);
             case "llama3" -> llama3(s, theta, rotary);
             case "yarn" -> yarn(s, theta, rotary);
             default -> longrope(s, theta, rotary);
@@ -87,7 +87,7 @@ final class RopeReader {
     private String type(Settings s) {
         String key = Json.has(s.json, "rope_type") ? "rope_type" : "type";
         String written = Json.stringOr(s.json, key, "default", s.where);
-        String type = values.family().ropeTypes().getOrDefault(written, written);
+        String type = values.family().meaning("rope_type", written);
         if (!TYPES.contains(type)) {
             throw Json.wrong(key, "one of " + new TreeSet<>(TYPES), s.json.get(key), s.where);
         }
@@ -95,6 +95,13 @@ final class RopeReader {
     }
 
     private int rotaryDim(Settings s) {
+        if (values.family().knows("rotary_dim")) {
+            int rotary = values.positive("rotary_dim");
+            if (rotary > headDim || rotary % 2 != 0) {
+                throw values.wrong("rotary_dim", "an even number of at most the " + headDim + " elements of a head");
+            }
+            return rotary;
+        }
         String key = "partial_rotary_factor";
         boolean partial = values.family().knows(key);
         double otherwise = partial ? values.number(key) : Json.numberOr(json, key, 1, source);

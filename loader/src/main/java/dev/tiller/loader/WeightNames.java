@@ -1,7 +1,6 @@
 package dev.tiller.loader;
 
 import dev.tiller.loader.ModelConfig.HeadNorm;
-import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -17,10 +16,12 @@ import java.util.stream.Collectors;
 public final class WeightNames {
     private final String family;
     private final Map<WeightRole, String> patterns;
+    private final Set<WeightRole> ones;
+    private final Set<WeightRole> optional;
     private final Set<Stored> stored;
     private final List<String> ignored;
     private final Pattern buffers;
-    private final Map<String, String> prefixes;
+    private final OtherNames others;
 
     /** How matrices are laid out in the file where that is not the usual way. */
     public enum Stored {
@@ -34,23 +35,29 @@ public final class WeightNames {
 
     /**
      * @param patterns names; %d stands for the block number, %e for that of the expert
+     * @param ones weights that are one, and in no file
+     * @param optional weights that a file may lack in every block: then they are nothing
      * @param ignored names of buffers that hold nothing that the configuration does not say
-     * @param prefixes beginnings of names in some files, and what they stand for
+     * @param others what the tensors are called in some files
      */
     WeightNames(
             String family,
             Map<WeightRole, String> patterns,
+            Set<WeightRole> ones,
+            Set<WeightRole> optional,
             Set<Stored> stored,
             List<String> ignored,
-            Map<String, String> prefixes) {
+            OtherNames others) {
         this.family = family;
         this.patterns = new EnumMap<>(patterns);
+        this.ones = Set.copyOf(ones);
+        this.optional = Set.copyOf(optional);
         this.stored = Set.copyOf(stored);
         this.ignored = List.copyOf(ignored);
         this.buffers = Pattern.compile(ignored.stream()
                 .map(name -> Pattern.quote(name).replace("%d", "\\E[0-9]+\\Q"))
                 .collect(Collectors.joining("|")));
-        this.prefixes = new LinkedHashMap<>(prefixes);
+        this.others = others;
     }
 
     /** Names for that model_type; an unknown one is an error that lists those known. */
@@ -78,12 +85,22 @@ public final class WeightNames {
 
     /** True if the family can have that weight at all. */
     public boolean has(WeightRole role) {
-        return patterns.containsKey(role);
+        return patterns.containsKey(role) || ones.contains(role);
+    }
+
+    /** True if all numbers of that weight are one, in every model of the family: it is in no file. */
+    public boolean isOnes(WeightRole role) {
+        return ones.contains(role);
+    }
+
+    /** Weights that a file may lack in every block: then they are nothing. */
+    Set<WeightRole> optional() {
+        return optional;
     }
 
     /** True if a model of that configuration must have that weight, in one block at least. */
     public boolean expects(WeightRole role, ModelConfig config) {
-        return has(role)
+        return patterns.containsKey(role)
                 && switch (role) {
                     case LM_HEAD -> !config.tiedEmbeddings();
                     case Q_BIAS, K_BIAS, V_BIAS, QKV_BIAS, O_BIAS -> config.attentionBias();
@@ -149,25 +166,13 @@ public final class WeightNames {
         return !ignored.isEmpty() && buffers.matcher(name).matches();
     }
 
-    /**
-     * Tensors under the names of this table: some files leave a prefix out or put one before it. Names that would collide,
-     * or are not of this table, stay as they are.
-     */
-    <T> Map<String, T> canonical(Map<String, T> tensors) {
-        List<String> from = new ArrayList<>(prefixes.keySet());
-        if (tensors.keySet().stream().noneMatch(name -> from.stream().anyMatch(name::startsWith))) {
-            return tensors;
-        }
-        Map<String, T> out = new LinkedHashMap<>();
-        tensors.forEach((name, tensor) -> {
-            String other = from.stream()
-                    .filter(name::startsWith)
-                    .findFirst()
-                    .map(prefix -> prefixes.get(prefix) + name.substring(prefix.length()))
-                    .orElse(name);
-            out.put(tensors.containsKey(other) ? name : other, tensor);
-        });
-        return out;
+    OtherNames others() {
+        return others;
+    }
+
+    /** Tensors under the names of this table, whatever the file calls them. */
+    Map<String, TensorView> canonical(Map<String, TensorView> tensors, ModelConfig config) {
+        return others.canonical(tensors, this, config);
     }
 
     private String pattern(WeightRole role) {

@@ -3,7 +3,7 @@ package dev.tiller.loader;
 import dev.tiller.loader.ModelConfig.HeadNorm;
 
 /**
- * What a weight does in the transformer. EMBED, POSITIONS, FINAL_NORM, its bias and LM_HEAD exist once, those of experts
+ * What a weight does in the transformer. EMBED, POSITIONS, FINAL_NORM, LM_HEAD and their biases exist once, those of experts
  * once per block and expert, the others once per block. QKV and GATE_UP are the matrices of several roles stacked.
  */
 public enum WeightRole {
@@ -12,6 +12,7 @@ public enum WeightRole {
     FINAL_NORM,
     FINAL_NORM_BIAS,
     LM_HEAD,
+    LM_HEAD_BIAS,
     ATTN_NORM,
     ATTN_NORM_BIAS,
     Q,
@@ -45,7 +46,7 @@ public enum WeightRole {
     /** True if there is such a weight in every block. */
     public boolean perBlock() {
         return switch (this) {
-            case EMBED, POSITIONS, FINAL_NORM, FINAL_NORM_BIAS, LM_HEAD -> false;
+            case EMBED, POSITIONS, FINAL_NORM, FINAL_NORM_BIAS, LM_HEAD, LM_HEAD_BIAS -> false;
             default -> true;
         };
     }
@@ -88,6 +89,7 @@ public enum WeightRole {
         long f = c.intermediateSize();
         return switch (this) {
             case EMBED, LM_HEAD -> new long[] {c.vocabSize(), d};
+            case LM_HEAD_BIAS -> new long[] {c.vocabSize()};
             case POSITIONS -> new long[] {c.maxPositions(), d};
             case FINAL_NORM,
                     FINAL_NORM_BIAS,

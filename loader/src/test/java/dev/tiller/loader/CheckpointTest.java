@@ -1,5 +1,6 @@
 package dev.tiller.loader;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
@@ -153,7 +154,12 @@ class CheckpointTest {
         config("");
         assertError(() -> Checkpoint.open(directory), "no weights, expected model.safetensors");
         Files.writeString(directory.resolve("config.json"), "{\"model_type\":\"mamba\"}");
-        assertError(() -> Checkpoint.open(directory), "config.json", "model_type", "llama, mistral", "\"mamba\"");
+        assertError(
+                () -> Checkpoint.open(directory),
+                "config.json",
+                "model_type",
+                "llama, ministral, mistral",
+                "\"mamba\"");
     }
 
     @Test
@@ -176,6 +182,89 @@ class CheckpointTest {
             assertEquals(List.of("extra"), model.unused());
             assertError(() -> model.tensor("model.norm.bias"), "\"model.norm.weight\"");
         }
+    }
+
+    /** What attention_bias promises: a bias behind attention may be missing in every block, and is nothing then. */
+    @Test
+    void aBiasBehindAttentionIsThereInEveryBlockOrInNone() throws IOException {
+        config(",\"attention_bias\":true");
+        Path file = directory.resolve("config.json");
+        Files.writeString(file, Files.readString(file).replace("layers\":1", "layers\":2"));
+        ModelConfig config = ModelConfig.read(file);
+        for (String left : List.of("", "0", "01")) {
+            SafetensorsWriter writer = new SafetensorsWriter();
+            WeightNames.of("llama").expected(config).forEach((name, role) -> {
+                boolean out = role == WeightRole.O_BIAS && left.contains(name.split("\\.")[2]);
+                if (!out) {
+                    long[] shape = role.shape(config);
+                    writer.add(name, shape, new float[(int) Arrays.stream(shape).reduce(1, (a, b) -> a * b)]);
+                }
+            });
+            writer.write(directory.resolve("model.safetensors"));
+            try (Checkpoint model = Checkpoint.open(directory)) {
+                assertEquals(List.of(), model.unused());
+                if (left.equals("0")) {
+                    assertError(model::checkShapes, "expected tensor \"model.layers.0.self_attn.o_proj.bias\"");
+                } else {
+                    model.checkShapes();
+                }
+            }
+        }
+    }
+
+    /** All experts in one tensor: seen as the matrices that they are, or refused with both shapes. */
+    @Test
+    void stackedExpertsAreTakenApart() throws IOException {
+        Files.writeString(
+                directory.resolve("config.json"),
+                "{\"model_type\":\"mixtral\",\"hidden_size\":4,\"intermediate_size\":3,\"num_hidden_layers\":1,"
+                        + "\"num_attention_heads\":2,\"num_key_value_heads\":1,\"vocab_size\":5,\"num_local_experts\":2}");
+        String experts = "model.layers.0.mlp.experts.";
+        float[] gateUp = numbers(2 * 6 * 4);
+        float[] down = numbers(2 * 4 * 3);
+        new SafetensorsWriter()
+                .add(experts + "gate_up_proj", new long[] {2, 6, 4}, gateUp)
+                .add(experts + "down_proj", new long[] {2, 4, 3}, down)
+                .add("model.layers.0.mlp.gate.weight", new long[] {2, 4}, numbers(8))
+                .add("model.layers.1.mlp.gate.weight", new long[] {2, 4}, numbers(8))
+                .write(directory.resolve("model.safetensors"));
+        try (Checkpoint model = Checkpoint.open(directory)) {
+            assertEquals(List.of("model.layers.1.mlp.gate.weight"), model.unused());
+            String old = "model.layers.0.block_sparse_moe.";
+            for (int e = 0; e < 2; e++) {
+                String name = old + "experts." + e;
+                assertArrayEquals(
+                        part(gateUp, 2 * e, 12),
+                        model.tensor(name + ".w1.weight").toFloats());
+                assertArrayEquals(
+                        part(gateUp, 2 * e + 1, 12),
+                        model.tensor(name + ".w3.weight").toFloats());
+                assertArrayEquals(
+                        part(down, e, 12), model.tensor(name + ".w2.weight").toFloats());
+                assertArrayEquals(
+                        new long[] {4, 3}, model.tensor(name + ".w2.weight").shape());
+            }
+            assertArrayEquals(numbers(8), model.tensor(old + "gate.weight").toFloats());
+        }
+        new SafetensorsWriter()
+                .add(experts + "gate_up_proj", new long[] {2, 4, 6}, gateUp)
+                .write(directory.resolve("model.safetensors"));
+        assertError(
+                () -> Checkpoint.open(directory),
+                "experts.gate_up_proj\": expected shape [2, 6, 4]",
+                "found [2, 4, 6]");
+    }
+
+    private static float[] numbers(int n) {
+        float[] out = new float[n];
+        for (int i = 0; i < n; i++) {
+            out[i] = i + 1;
+        }
+        return out;
+    }
+
+    private static float[] part(float[] all, int index, int length) {
+        return Arrays.copyOfRange(all, index * length, (index + 1) * length);
     }
 
     @Test

@@ -23,13 +23,19 @@ class FamiliesTest {
     /** Small sizes in this family's spelling, and whatever else it needs. */
     private static JsonObject small(String family) {
         String more = switch (family) {
-            case "gpt2" -> "\"n_embd\":32,\"n_head\":4,\"n_layer\":4,\"vocab_size\":50,\"n_positions\":64";
+            case "gpt_neo" ->
+                "\"hidden_size\":32,\"num_heads\":4,\"num_layers\":4,\"vocab_size\":50,"
+                        + "\"attention_layers\":[\"global\",\"local\",\"global\",\"local\"]";
+            case "gpt2", "gpt_bigcode", "gptj" ->
+                "\"n_embd\":32,\"n_head\":4,\"n_layer\":4,\"vocab_size\":50,\"n_positions\":64";
             default ->
                 "\"hidden_size\":32,\"num_attention_heads\":4,\"num_hidden_layers\":4,\"vocab_size\":50,"
                         + "\"intermediate_size\":48";
         };
         String experts = switch (family) {
-            case "mixtral" -> ",\"num_local_experts\":3";
+            case "mixtral", "granitemoe" -> ",\"num_local_experts\":3";
+            case "gptj" -> ",\"rotary_dim\":4";
+            case "olmoe" -> ",\"num_experts\":5,\"num_experts_per_tok\":2";
             case "qwen3_moe" -> ",\"num_experts\":5,\"num_experts_per_tok\":2,\"moe_intermediate_size\":16";
             default -> "";
         };
@@ -51,12 +57,15 @@ class FamiliesTest {
     @Test
     void allAreThere() {
         assertEquals(
-                "[cohere, gemma2, gemma3_text, glm4, gpt2, gpt_neox, granite, llama, mistral, mixtral, olmo2, phi3, qwen2,"
-                        + " qwen3, qwen3_moe, smollm3]",
+                "[cohere, cohere2, ernie4_5, exaone4, gemma, gemma2, gemma3_text, glm, glm4, gpt2, gpt_bigcode, gpt_neo,"
+                        + " gpt_neox, gptj, granite, granitemoe, helium, llama, ministral, mistral, mixtral, olmo, olmo2, olmo3, olmoe, phi,"
+                        + " phi3, qwen2, qwen2_5_vl_text, qwen2_vl_text, qwen3, qwen3_moe, qwen3_vl_text, seed_oss, smollm3, stablelm, starcoder2]",
                 ModelConfig.families().toString());
         TillerException e = assertThrows(TillerException.class, () -> parse("mamba"));
         assertTrue(
-                e.getMessage().contains("expected one of [cohere, gemma2, gemma3, gemma3_text, glm4"), e.getMessage());
+                e.getMessage().contains("expected one of [cohere, cohere2, ernie4_5, exaone4, gemma, gemma2, gemma3, "),
+                e.getMessage());
+        assertTrue(e.getMessage().contains(" mistral3,"), e.getMessage());
         assertTrue(e.getMessage().endsWith("found \"mamba\""), e.getMessage());
     }
 
@@ -74,7 +83,9 @@ class FamiliesTest {
                 assertTrue(n > 0, name);
             }
         });
-        assertTrue(expected.containsValue(WeightRole.EMBED) && expected.containsValue(WeightRole.FINAL_NORM));
+        assertTrue(expected.containsValue(WeightRole.EMBED));
+        boolean ones = WeightNames.of(family).isOnes(WeightRole.FINAL_NORM);
+        assertEquals(!ones, expected.containsValue(WeightRole.FINAL_NORM));
         assertEquals(!config.tiedEmbeddings(), expected.containsValue(WeightRole.LM_HEAD));
     }
 
@@ -103,6 +114,31 @@ class FamiliesTest {
                 "qwen3_moe|moe_intermediate_size|null|a whole number, found",
                 "qwen3_moe|decoder_sparse_step|0|a whole number from 1",
                 "smollm3|no_rope_layers|[1,0]|4 entries",
+                "gemma|hidden_act|\"quick_gelu\"|one of [gelu",
+                "gemma|use_bidirectional_attention|true|the only value that is supported",
+                "gemma2|sliding_window|null|a window for the blocks that have sliding_attention, found null",
+                "gemma3_text|sliding_window|null|a window for the blocks that have sliding_attention, found null",
+                "cohere2|sliding_window|null|a window for the blocks that have sliding_attention",
+                "olmo3|sliding_window|null|a window for the blocks that have sliding_attention",
+                "olmo|clip_qkv|8|the only value that is supported",
+                "olmoe|clip_qkv|8|the only value that is supported",
+                "olmoe|num_experts_per_tok|6|at most the number of experts (5)",
+                "granitemoe|num_local_experts|null|a whole number",
+                "starcoder2|norm_epsilon|1|a number from 0",
+                "starcoder2|use_bias|1|true or false",
+                "stablelm|qk_layernorm|true|expected false, the only value that is supported, found true",
+                "stablelm|use_parallel_residual|true|the only value that is supported",
+                "stablelm|partial_rotary_factor|0.1|an even number of them",
+                "phi|qk_layernorm|true|the only value that is supported",
+                "exaone4|sliding_window_pattern|\"LLLG\"|a whole number",
+                "seed_oss|attention_out_bias|true|the only value that is supported",
+                "gpt_neo|window_size|null|a window for the blocks that have local, found null",
+                "gpt_neo|attention_layers|null|an array",
+                "gpt_neo|attention_layers|[\"global\",\"local\",\"local\",\"none\"]|global or local, found \"none\"",
+                "gptj|rotary_dim|10|an even number of at most the 8 elements of a head, found 10",
+                "gptj|rotary_dim|3|an even number",
+                "gptj|rotary_dim|null|a whole number",
+                "gpt_bigcode|multi_query|false|expected true, the only value that is supported, found false",
                 "granite|logits_scaling|0|a positive number",
                 "granite|attention_multiplier|-1|a positive number",
                 "cohere|layer_norm_eps|-1|a number from 0",
@@ -129,9 +165,12 @@ class FamiliesTest {
                 TillerException.class,
                 () -> parse(
                         family,
-                        "layer_types",
+                        family.equals("gpt_neo") ? "attention_layers" : "layer_types",
                         "[\"full_attention\",\"full_attention\",\"full_attention\",\"chunked_attention\"]"));
-        assertTrue(e.getMessage().contains("\"layer_types\": expected full_attention or sliding_attention"));
+        String expected = family.equals("gpt_neo")
+                ? "\"attention_layers\": expected global or local"
+                : "\"layer_types\": expected full_attention or sliding_attention";
+        assertTrue(e.getMessage().contains(expected), e.getMessage());
         assertTrue(e.getMessage().contains("found \"chunked_attention\""), e.getMessage());
     }
 
@@ -139,7 +178,9 @@ class FamiliesTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "{\"rope_type\":\"dynamic\",\"factor\":2}|rope_type|found \"dynamic\"",
+                "{\"rope_type\":\"proportional\",\"factor\":2}|rope_type|found \"proportional\"",
+                "{\"rope_type\":\"dynamic\",\"factor\":0.5}|factor|at least 1",
+                "{\"rope_type\":\"dynamic\"}|factor|a number, found no such key",
                 "{\"rope_type\":\"yarn\",\"factor\":0.5,\"original_max_position_embeddings\":16}|factor|at least 1",
                 "{\"rope_type\":\"yarn\",\"factor\":2,\"beta_fast\":1,\"beta_slow\":3}|beta_fast|at least beta_slow",
                 "{\"rope_type\":\"yarn\",\"factor\":2,\"attention_factor\":-1}|attention_factor|a positive number",
@@ -202,6 +243,43 @@ class FamiliesTest {
         assertEquals(Collections.nCopies(4, Rotation.NONE), rotations(parse("gpt2")));
     }
 
+    @Test
+    void blocksWithoutAWindowMayHaveNoRotation() {
+        assertEquals(
+                List.of(Rotation.GLOBAL, Rotation.GLOBAL, Rotation.GLOBAL, Rotation.NONE), rotations(parse("cohere2")));
+        assertEquals(List.of(4096, 4096, 4096, 0), windows(parse("exaone4")));
+        String full = "[\"full_attention\",\"full_attention\",\"full_attention\",\"full_attention\"]";
+        ModelConfig small = parse("exaone4", "sliding_window", "null", "layer_types", full);
+        assertEquals(Collections.nCopies(4, Rotation.GLOBAL), rotations(small));
+        assertEquals(List.of(0, 0, 0, 0), windows(small));
+    }
+
+    /** Windows are asked for by name: none of that size is no window for some families, and an error for others. */
+    @ParameterizedTest
+    @ValueSource(strings = {"gemma3_text", "ministral", "qwen2", "qwen3_moe", "mistral", "smollm3", "exaone4"})
+    void layerTypesNeedAWindow(String family) {
+        String types = "[\"sliding_attention\",\"full_attention\",\"full_attention\",\"full_attention\"]";
+        TillerException e = assertThrows(
+                TillerException.class, () -> parse(family, "sliding_window", "null", "layer_types", types));
+        assertEquals(
+                "config.json: key \"sliding_window\": expected a window for the blocks that have sliding_attention,"
+                        + " found null",
+                e.getMessage());
+    }
+
+    /** Scaling beyond the context is none within it, and a text that goes beyond is refused. */
+    @Test
+    void dynamicScalingLeavesTheContextAsItIs() {
+        ModelConfig c = parse(
+                "llama",
+                "max_position_embeddings",
+                "64",
+                "rope_scaling",
+                "{\"type\":\"dynamic\",\"factor\":4.0,\"original_max_position_embeddings\":16}");
+        assertEquals(64, c.maxPositions());
+        assertEquals(new RopeConfig("dynamic", 10000, 4, 0, 0, 0, 8), c.rope());
+    }
+
     private static List<Integer> windows(ModelConfig c) {
         return c.perBlock().stream().map(ModelConfig.Block::window).toList();
     }
@@ -227,6 +305,14 @@ class FamiliesTest {
         assertEquals(1, parse("gpt2", "scale_attn_weights", "false").attention().scale());
         assertEquals((float) Math.sqrt(32), parse("gemma2").scales().embedding());
         assertEquals(0.125f, parse("granite", "logits_scaling", "8").scales().logits());
+        assertEquals(
+                "gelu_pytorch_tanh",
+                parse("gemma", "hidden_act", "\"gelu\"").mlp().activation());
+        assertEquals("gelu", parse("gpt_neox", "hidden_act", "\"gelu\"").mlp().activation());
+        assertEquals(1, parse("gpt_bigcode").kvHeads());
+        assertEquals(1, parse("gpt_neo").attention().scale());
+        assertEquals(List.of(0, 256, 0, 256), windows(parse("gpt_neo")));
+        assertEquals(4, parse("gptj").rope().rotaryDim());
         assertTrue(parse("qwen2", "attention_bias", "false").attentionBias(), "its biases do not depend on the key");
         assertFalse(parse("mistral", "attention_bias", "true").attentionBias(), "it does not know the key");
     }
@@ -255,6 +341,30 @@ class FamiliesTest {
                         Json.parseObject("{\"model_type\":\"gemma3\",\"text_config\":{}}", "config.json"),
                         "config.json"));
         assertTrue(e.getMessage().startsWith("config.json: text_config: key \"hidden_size\""), e.getMessage());
+        TillerException other = assertThrows(
+                TillerException.class,
+                () -> ModelConfig.parse(
+                        Json.parseObject(
+                                "{\"model_type\":\"mistral3\",\"text_config\":{\"model_type\":\"ministral3\"}}",
+                                "config.json"),
+                        "config.json"));
+        assertEquals(
+                "config.json: text_config: key \"model_type\": expected \"mistral\", found \"ministral3\"",
+                other.getMessage());
+    }
+
+    @Test
+    void theTextPartMayBeTheFileItself() {
+        JsonObject flat = small("qwen2_5_vl");
+        flat.add("rope_scaling", Json.parse("{\"type\":\"mrope\",\"mrope_section\":[1,1,2]}", "value"));
+        flat.add("vision_config", Json.parse("{\"hidden_size\":7}", "value"));
+        ModelConfig c = ModelConfig.parse(flat, "config.json");
+        assertEquals("qwen2_5_vl_text", c.modelType());
+        assertEquals("qwen2_5_vl", c.partOf());
+        assertEquals(new RopeConfig("default", 1e6, 1, 0, 0, 0, 8), c.rope());
+        JsonObject noText = small("qwen3_vl");
+        TillerException e = assertThrows(TillerException.class, () -> ModelConfig.parse(noText, "config.json"));
+        assertTrue(e.getMessage().startsWith("config.json: key \"text_config\": expected an object"), e.getMessage());
     }
 
     /** As the makers of Qwen models say to lengthen the context: max_position_embeddings stays what it was. */
@@ -292,8 +402,8 @@ class FamiliesTest {
         Map<String, Integer> bare = new TreeMap<>(Map.of("h.0.ln_1.bias", 1, "wte.weight", 2, "lm_head.weight", 3));
         assertEquals(
                 Map.of("transformer.h.0.ln_1.bias", 1, "transformer.wte.weight", 2, "lm_head.weight", 3),
-                gpt2.canonical(bare));
+                gpt2.others().beginningsAsUsual(bare));
         Map<String, Integer> both = Map.of("wte.weight", 1, "transformer.wte.weight", 2);
-        assertEquals(both, gpt2.canonical(both));
+        assertEquals(both, gpt2.others().beginningsAsUsual(both));
     }
 }

@@ -174,7 +174,7 @@ class ModelConfigTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "{\"rope_type\":\"spiral\"}|one of [default, linear, llama3, longrope, yarn], found \"spiral\"",
+                "{\"rope_type\":\"spiral\"}|one of [default, dynamic, linear, llama3, longrope, yarn], found \"spiral\"",
                 "{\"rope_type\":\"linear\"}|\"factor\"",
                 "{\"rope_type\":\"linear\",\"factor\":0.5}|at least 1, found 0.5",
                 "{\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":1}|high_freq_factor",

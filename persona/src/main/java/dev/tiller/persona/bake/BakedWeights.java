@@ -48,7 +48,8 @@ final class BakedWeights {
 
     /** Biases of the writers that the model has. */
     List<String> writerBiases() {
-        return perBlock(WeightRole.O_BIAS, WeightRole.DOWN_BIAS);
+        List<String> names = perBlock(WeightRole.O_BIAS, WeightRole.DOWN_BIAS);
+        return names.stream().filter(name -> checkpoint.find(name).isPresent()).toList();
     }
 
     private List<String> perBlock(WeightRole... roles) {
