@@ -111,6 +111,8 @@ LATER = {
         hidden_size=32, num_layers=3, num_heads=4, vocab_size=40, max_position_embeddings=64, window_size=5,
         intermediate_size=40, bos_token_id=1, eos_token_id=2, attention_types=[[['global', 'local', 'local'], 1]]),
     'gptj': lambda: transformers.CONFIG_MAPPING['gptj'](**GPT, n_inner=40, vocab_size=40, rotary_dim=4),
+    'falcon': lambda: case('falcon', TINY, without=['num_key_value_heads', 'intermediate_size'], ffn_hidden_size=40,
+                           bias=True),
 }
 
 

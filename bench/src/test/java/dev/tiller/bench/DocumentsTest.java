@@ -196,7 +196,9 @@ class DocumentsTest {
     @Test
     void theReadmeLeadsToEveryDocument() throws IOException {
         Set<String> links = new TreeSet<>();
-        new Documents(Files.readString(ROOT.resolve("README.md"))).links().forEach(p -> links.add(p.text().split("#")[0]));
+        new Documents(Files.readString(ROOT.resolve("README.md")))
+                .links()
+                .forEach(p -> links.add(p.text().split("#")[0]));
         for (Path file : Documents.all(ROOT.resolve("docs"))) {
             assertTrue(links.contains("docs/" + file.getFileName()), file + " is linked from README.md");
         }

@@ -57,7 +57,7 @@ class FamilyVariantsTest {
                     .map(p -> p.getFileName().toString())
                     .sorted()
                     .toList();
-            assertEquals(41, names.size());
+            assertEquals(42, names.size());
             return names.stream();
         }
     }

@@ -57,13 +57,16 @@ class FamiliesTest {
     @Test
     void allAreThere() {
         assertEquals(
-                "[cohere, cohere2, ernie4_5, exaone4, gemma, gemma2, gemma3_text, glm, glm4, gpt2, gpt_bigcode, gpt_neo,"
-                        + " gpt_neox, gptj, granite, granitemoe, helium, llama, ministral, mistral, mixtral, olmo, olmo2, olmo3, olmoe, phi,"
-                        + " phi3, qwen2, qwen2_5_vl_text, qwen2_vl_text, qwen3, qwen3_moe, qwen3_vl_text, seed_oss, smollm3, stablelm, starcoder2]",
+                "[cohere, cohere2, ernie4_5, exaone4, falcon, gemma, gemma2, gemma3_text, glm, glm4, gpt2,"
+                        + " gpt_bigcode, gpt_neo, gpt_neox, gptj, granite, granitemoe, helium, llama, ministral,"
+                        + " mistral, mixtral, olmo, olmo2, olmo3, olmoe, phi, phi3, qwen2, qwen2_5_vl_text,"
+                        + " qwen2_vl_text, qwen3, qwen3_moe, qwen3_vl_text, seed_oss, smollm3, stablelm, starcoder2]",
                 ModelConfig.families().toString());
         TillerException e = assertThrows(TillerException.class, () -> parse("mamba"));
         assertTrue(
-                e.getMessage().contains("expected one of [cohere, cohere2, ernie4_5, exaone4, gemma, gemma2, gemma3, "),
+                e.getMessage()
+                        .contains(
+                                "expected one of [cohere, cohere2, ernie4_5, exaone4, falcon, gemma, gemma2, gemma3, "),
                 e.getMessage());
         assertTrue(e.getMessage().contains(" mistral3,"), e.getMessage());
         assertTrue(e.getMessage().endsWith("found \"mamba\""), e.getMessage());
@@ -135,6 +138,11 @@ class FamiliesTest {
                 "gpt_neo|window_size|null|a window for the blocks that have local, found null",
                 "gpt_neo|attention_layers|null|an array",
                 "gpt_neo|attention_layers|[\"global\",\"local\",\"local\",\"none\"]|global or local, found \"none\"",
+                "falcon|new_decoder_architecture|true|expected false, the only value that is supported, found true",
+                "falcon|multi_query|false|the only value that is supported",
+                "falcon|parallel_attn|false|the only value that is supported",
+                "falcon|alibi|true|the only value that is supported",
+                "falcon|activation|\"relu\"|one of [gelu",
                 "gptj|rotary_dim|10|an even number of at most the 8 elements of a head, found 10",
                 "gptj|rotary_dim|3|an even number",
                 "gptj|rotary_dim|null|a whole number",

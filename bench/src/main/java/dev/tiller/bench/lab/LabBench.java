@@ -142,22 +142,27 @@ final class LabBench implements Callable<Integer> {
     private void report(Operation op, WeightFormat operand, List<Row> rows, Ceiling ceiling, String device) {
         JsonArray all = new JsonArray();
         String dimensions = String.join(" x ", op.dimensions());
-        options.say(console, op.name() + " in " + operand.name().toLowerCase(Locale.ROOT) + ", shapes are " + dimensions);
-        options.say(console, String.format("%-20s %-22s %34s %9s %9s %8s", "shape", "variant", "ns", "GB/s", "GFLOP/s", "ceiling"));
+        options.say(
+                console, op.name() + " in " + operand.name().toLowerCase(Locale.ROOT) + ", shapes are " + dimensions);
+        options.say(
+                console,
+                String.format("%-20s %-22s %34s %9s %9s %8s", "shape", "variant", "ns", "GB/s", "GFLOP/s", "ceiling"));
         for (Row r : rows) {
             double t = r.nanos.median() / 1e9;
             double share = ceiling.seconds(r.labCase) / t;
             double bandwidth = r.labCase.bytes() / t / 1e9;
             double rate = r.labCase.flops() / t / 1e9;
-            options.say(console, String.format(
-                    Locale.ROOT,
-                    "%-20s %-22s %34s %9.1f %9.1f %7.1f%%",
-                    r.shape,
-                    r.variant,
-                    r.nanos.show("%.0f"),
-                    bandwidth,
-                    rate,
-                    100 * share));
+            options.say(
+                    console,
+                    String.format(
+                            Locale.ROOT,
+                            "%-20s %-22s %34s %9.1f %9.1f %7.1f%%",
+                            r.shape,
+                            r.variant,
+                            r.nanos.show("%.0f"),
+                            bandwidth,
+                            rate,
+                            100 * share));
             JsonObject o = new JsonObject();
             o.addProperty("shape", r.shape);
             o.addProperty("variant", r.variant);

@@ -79,8 +79,10 @@ final class LabCheck implements Callable<Integer> {
             List<String> found = new ArrayList<>();
             run(operation, operand, backend, judged, found);
             if (!judged.isEmpty() && !options.ran(operation, operand, backend)) {
-                options.say(console, "  " + operand.name().toLowerCase(Locale.ROOT) + ": " + options.kernel
-                        + " has no kernel that these cases ask for; not judged");
+                options.say(
+                        console,
+                        "  " + operand.name().toLowerCase(Locale.ROOT) + ": " + options.kernel
+                                + " has no kernel that these cases ask for; not judged");
                 continue;
             }
             cases.putAll(judged);
@@ -123,7 +125,8 @@ final class LabCheck implements Callable<Integer> {
         if (faults.size() > SHOWN) {
             options.say(console, "  and " + (faults.size() - SHOWN) + " more cases");
         }
-        options.say(console, String.format("%-15s %d of %d cases agree", operation.name(), cases - faults.size(), cases));
+        options.say(
+                console, String.format("%-15s %d of %d cases agree", operation.name(), cases - faults.size(), cases));
         JsonObject o = new JsonObject();
         o.addProperty("operation", operation.name());
         o.addProperty("cases", cases);

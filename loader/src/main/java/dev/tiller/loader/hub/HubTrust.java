@@ -10,11 +10,13 @@ import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.KeyStore;
 import java.security.cert.CertPathBuilderException;
+import java.security.cert.CertPathValidatorException;
 import java.security.cert.CertificateException;
 import java.security.cert.CertificateExpiredException;
 import java.security.cert.CertificateFactory;
 import java.security.cert.CertificateNotYetValidException;
 import java.util.Base64;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Matcher;
@@ -93,8 +95,12 @@ record HubTrust(String variable, Path file) {
         return new TillerException(variable + " " + file + ": expected certificates in PEM, found " + why, e);
     }
 
-    /** What is wrong with the certificate of a server, in one line; empty if the trouble is another one. */
+    /** What is wrong with the certificate of a server, in one line; empty if the trouble is a passing one. */
     static Optional<String> complaint(SSLException e, Optional<HubTrust> trust) {
+        if (String.valueOf(e.getMessage()).toLowerCase(Locale.ROOT).contains("unrecognized ssl message")) {
+            return Optional.of("it does not answer in TLS; is its address one with http://?");
+        }
+        String complaint = null;
         for (Throwable t = e; t != null; t = t.getCause()) {
             if (t instanceof CertificateExpiredException) {
                 return Optional.of("its certificate has expired" + said(t));
@@ -108,12 +114,11 @@ record HubTrust(String variable, Path file) {
                         + "); if you know it, write it in PEM to a file and name that in SSL_CERT_FILE, or name a key"
                         + " store: TILLER_JAVA_OPTS=-D" + OF_JAVA + "=FILE");
             }
-            // With a cause the reason lies deeper.
-            if (t instanceof CertificateException && t.getCause() == null) {
-                return Optional.of("its certificate is not accepted" + said(t));
+            if (t instanceof CertificateException || t instanceof CertPathValidatorException) {
+                complaint = "its certificate is not accepted" + said(t); // unless there is a better reason deeper
             }
         }
-        return Optional.empty();
+        return Optional.ofNullable(complaint);
     }
 
     private static String said(Throwable e) {

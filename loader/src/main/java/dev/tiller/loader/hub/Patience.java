@@ -2,6 +2,7 @@ package dev.tiller.loader.hub;
 
 import dev.tiller.loader.Messages;
 import dev.tiller.loader.TillerException;
+import java.io.EOFException;
 import java.io.IOException;
 import java.net.ConnectException;
 import java.net.UnknownHostException;
@@ -10,6 +11,8 @@ import java.net.http.HttpTimeoutException;
 import java.nio.channels.UnresolvedAddressException;
 import java.time.Duration;
 import java.util.function.Consumer;
+import javax.net.ssl.SSLHandshakeException;
+import javax.net.ssl.SSLPeerUnverifiedException;
 
 /** Counts what went wrong with one request or file; waits longer each time, and in the end gives up. */
 final class Patience {
@@ -57,10 +60,11 @@ final class Patience {
         limits.pause().sleep(wait);
     }
 
-    /** A certificate does not become valid by asking again. */
+    /** What two sides cannot agree on does not change by asking again, unless one was just cut off. */
     private static boolean isHopeless(IOException e) {
-        return e instanceof javax.net.ssl.SSLHandshakeException
-                || e instanceof javax.net.ssl.SSLPeerUnverifiedException;
+        boolean cut = e.getCause() instanceof EOFException
+                || String.valueOf(e.getMessage()).contains("terminated");
+        return e instanceof SSLHandshakeException && !cut || e instanceof SSLPeerUnverifiedException;
     }
 
     /** One line that says what happened. */

@@ -74,7 +74,8 @@ final class SnapshotWriter {
 
     private static void checkFolder(Path folder) {
         for (Path p = folder; p != null && !Files.isDirectory(p); p = p.getParent()) {
-            if (Files.exists(p, LinkOption.NOFOLLOW_LINKS)) {
+            // Looked at once more: another download may just have made it.
+            if (Files.exists(p, LinkOption.NOFOLLOW_LINKS) && !Files.isDirectory(p)) {
                 throw new TillerException(
                         p + ": expected a folder, found a " + (Files.exists(p) ? "file" : "link that leads nowhere"));
             }
@@ -83,12 +84,12 @@ final class SnapshotWriter {
 
     /** Makes a folder and those around it. */
     static void directories(Path folder) {
-        checkFolder(folder);
         try {
             if (!Files.isDirectory(folder)) {
                 Files.createDirectories(folder);
             }
         } catch (IOException e) {
+            checkFolder(folder);
             throw new TillerException(folder + ": this folder cannot be made (" + Messages.reason(e) + ")", e);
         }
     }

@@ -118,17 +118,6 @@ class BrokenDownloadTest extends BadServer {
     }
 
     @Test
-    void aListingThatDripsInWithoutEnd() {
-        hub.rule(r -> r.path().contains("/revision/")
-                ? new Reply(200, new byte[0]).announcing(1 << 20).dripping()
-                : null);
-        Pulling p = pulling();
-        p.stall = Duration.ofMillis(100);
-        p.attempts = 1;
-        p.fails("org/tiny", "/revision/main", "not whole after 2.0 s");
-    }
-
-    @Test
     void aServerThatNeverAnswers() {
         hub.rule(r -> {
             if (r.path().contains("/revision/")) {

@@ -40,6 +40,11 @@ class HubSettingsTest {
         assertEquals(Path.of("/c"), HubSettings.cache(Map.of("HF_HOME", "/f", "HF_HUB_CACHE", "/c")));
         assertEquals(Path.of("/d"), HubSettings.cache(Map.of("HUGGINGFACE_HUB_CACHE", "/d")));
         assertEquals(Path.of("/h/m"), HubSettings.cache(Map.of("HOME", "/h", "HF_HUB_CACHE", "~/m")));
+        assertEquals(Path.of("x/m").toAbsolutePath(), HubSettings.cache(Map.of("HF_HUB_CACHE", "x/m")));
+        assertEquals(Path.of("h/hub").toAbsolutePath(), HubSettings.cache(Map.of("HF_HOME", "h")));
+        for (String bad : List.of("~other/x", "a\0b")) {
+            assertTrue(error(() -> HubSettings.cache(Map.of("HF_HOME", bad))).contains("HF_HOME: expected a path"));
+        }
         assertEquals(Path.of("/disk/m/$Y"), HubSettings.cache(Map.of("X", "/disk", "HF_HUB_CACHE", "${X}/m/$Y")));
     }
 

@@ -243,6 +243,16 @@ class ProxyTest {
         assertEquals(
                 "the proxy [::1]:3128 (HTTPS_PROXY)", named(Map.of("HTTPS_PROXY", "http://[::1]:3128"), "https://x"));
         assertEquals("none", named(Map.of(), "https://x"));
+        System.setProperty("https.proxyHost", "mine");
+        System.setProperty("https.proxyPort", "3");
+        try {
+            assertEquals("none", named(all, "https://x"));
+            Proxy mine = new Proxy(Proxy.Type.HTTP, InetSocketAddress.createUnresolved("mine", 3));
+            assertEquals(List.of(mine), new HubProxies(all).select(URI.create("https://x")));
+        } finally {
+            System.clearProperty("https.proxyHost");
+            System.clearProperty("https.proxyPort");
+        }
         for (String here : List.of("http://localhost:1", "https://127.0.0.1", "https://[::1]/x")) {
             assertEquals("none", named(all, here));
         }

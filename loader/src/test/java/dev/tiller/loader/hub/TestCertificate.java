@@ -61,7 +61,8 @@ final class TestCertificate {
         String san = names.stream().map(n -> "dns:" + n).collect(Collectors.joining(","));
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "keytool").toString());
-        String options = "-genkeypair -keyalg EC -groupname secp256r1 -dname CN=test -validity 2 -storetype PKCS12";
+        String options = "-genkeypair -keyalg EC -groupname secp256r1 -dname CN=" + names.getFirst()
+                + " -validity 2 -storetype PKCS12";
         command.addAll(List.of(options.split(" ")));
         command.addAll(List.of("-ext", "san=" + san, "-storepass", new String(PASSWORD), "-keystore", file.toString()));
         Process process = new ProcessBuilder(command).redirectErrorStream(true).start();

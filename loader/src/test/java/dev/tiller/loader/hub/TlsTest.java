@@ -1,12 +1,15 @@
 package dev.tiller.loader.hub;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.tiller.loader.TillerException;
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.cert.CertPathValidatorException;
@@ -17,6 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Collectors;
 import javax.net.ssl.SSLHandshakeException;
 import org.junit.jupiter.api.AfterEach;
@@ -120,16 +124,38 @@ class TlsTest {
         }
         assertThrows(TillerException.class, () -> HubTrust.of(Map.of("SSL_CERT_FILE", "~other/x")));
         assertTrue(HubTrust.of(Map.of("SSL_CERT_FILE", " ")).isEmpty());
+        System.setProperty("javax.net.ssl.trustStore", dir.resolve("store").toString());
+        try {
+            assertTrue(HubTrust.of(Map.of("SSL_CERT_FILE", "x")).isEmpty(), "Java's own switch goes before");
+        } finally {
+            System.clearProperty("javax.net.ssl.trustStore");
+        }
+        assertTrue(HubTrust.of(Map.of("SSL_CERT_FILE", "x")).isPresent());
     }
 
+    /** What a server without TLS says to one that begins with it. */
     @Test
-    void aServerThatSpeaksNoTls() throws IOException {
-        try (FakeHub plain = Pulling.model(100, 1)) {
-            hub.name = "localhost:" + plain.port();
+    void serversThatSpeakNoTls() throws IOException {
+        try (ServerSocket server = new ServerSocket(0, 10, InetAddress.getLoopbackAddress())) {
+            AtomicReference<String> answer = new AtomicReference<>("HTTP/1.1 400 Bad Request\r\n\r\n");
+            Thread.ofVirtual().start(() -> {
+                while (true) {
+                    try (Socket client = server.accept()) {
+                        client.getInputStream().read(new byte[100]);
+                        client.getOutputStream().write(answer.get().getBytes(StandardCharsets.US_ASCII));
+                    } catch (IOException e) {
+                        return; // closed
+                    }
+                }
+            });
+            hub.name = "localhost:" + server.getLocalPort();
             Pulling p = pulling();
-            String message = p.fails("org/tiny", "https://localhost:" + plain.port());
-            assertFalse(message.contains("Exception"), message);
+            p.fails("org/tiny", "https://" + hub.name, "it does not answer in TLS; is its address one with http://?");
             assertEquals(List.of(), p.waits);
+            answer.set(""); // one that breaks off may do better the next time
+            p.attempts = 2;
+            p.fails("org/tiny", "https://" + hub.name, "after 2 tries");
+            assertEquals(1, p.waits.size());
         }
     }
 }

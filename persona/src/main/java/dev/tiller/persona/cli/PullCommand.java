@@ -30,7 +30,8 @@ import picocli.CommandLine.Parameters;
         footer = {
             "",
             "Environment: HF_ENDPOINT (a mirror), HF_TOKEN or HF_TOKEN_PATH (for private and gated models),"
-                    + " HF_HUB_CACHE or HF_HOME (the folder), HF_HUB_OFFLINE=1 (only look into the cache).",
+                    + " HF_HUB_CACHE or HF_HOME (the folder), HF_HUB_OFFLINE=1 (only look into the cache), HTTPS_PROXY,"
+                    + " HTTP_PROXY and NO_PROXY, SSL_CERT_FILE (certificates to trust).",
             "",
             "Examples:",
             "  tiller pull HuggingFaceTB/SmolLM2-135M-Instruct",
