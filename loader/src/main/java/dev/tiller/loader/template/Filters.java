@@ -124,8 +124,8 @@ final class Filters {
         double scale = Math.pow(10, precision);
         double scaled = Numbers.real(number) * scale;
         return switch (method) {
-            case "ceil" -> Math.ceil(scaled) / scale;
-            case "floor" -> Math.floor(scaled) / scale;
+            case "ceil" -> (Math.ceil(scaled) + 0.0) / scale; // Python's is an integer, which has no minus zero
+            case "floor" -> (Math.floor(scaled) + 0.0) / scale;
             default -> throw Fault.value("method must be common, ceil or floor");
         };
     }

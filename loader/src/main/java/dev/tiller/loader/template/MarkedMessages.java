@@ -22,11 +22,28 @@ final class MarkedMessages {
     /**
      * What a pair of marks stands around.
      *
-     * @param group strings of the same tool call have the same, from 0, and become one span: all between them is the
-     *     assistant's; -1 for others
+     * @param call which of the message's tool calls, from 0; -1 for others. The strings of a call become one span
      * @param words whether it is what a message says, not a thought or a tool call
      */
-    private record Place(int message, String role, int group, boolean words) {}
+    private record Place(int message, String role, int call, boolean words) {}
+
+    /**
+     * A span.
+     *
+     * @param call which of the message's tool calls it is, or -1
+     * @param number of the string in the conversation
+     */
+    record Found(RoleSpan span, int call, int number) {
+        /** Whether both are of the same tool call. */
+        boolean continues(Found earlier) {
+            return call >= 0 && earlier.call == call && earlier.span.message() == span.message();
+        }
+
+        Found from(Found earlier) {
+            Span joined = new Span(earlier.span.span().start(), span.span().end());
+            return new Found(new RoleSpan(span.message(), span.role(), joined), call, number);
+        }
+    }
 
     private static final int ALL = -1;
 
@@ -40,7 +57,6 @@ final class MarkedMessages {
     private int only = ALL;
 
     private int message;
-    private int groups;
 
     private MarkedMessages(List<?> messages, ThinkingMarkers thinking, boolean onlyWords) {
         this.messages = new ArrayList<>();
@@ -87,7 +103,6 @@ final class MarkedMessages {
 
     private List<Object> marked() {
         places.clear();
-        groups = 0;
         List<Object> out = new ArrayList<>();
         for (message = 0; message < messages.size(); message++) {
             out.add(messages.get(message) instanceof Map<?, ?> map ? message(map) : messages.get(message));
@@ -105,7 +120,9 @@ final class MarkedMessages {
             } else if (!onlyWords && THOUGHTS.contains(key) && value instanceof String text) {
                 marked = mark(text, 0, text.length(), new Place(message, RoleSpans.THINKING, -1, false));
             } else if (!onlyWords && "tool_calls".equals(key) && value instanceof List<?> calls) {
-                marked = map(calls, c -> call(c, role));
+                List<Object> markedCalls = new ArrayList<>();
+                calls.forEach(c -> markedCalls.add(call(c, new Place(message, role, markedCalls.size(), false))));
+                marked = markedCalls;
             }
             out.put(key, marked);
         });
@@ -160,8 +177,7 @@ final class MarkedMessages {
                 .toString();
     }
 
-    private Object call(Object call, String role) {
-        Place place = new Place(message, role, groups++, false);
+    private Object call(Object call, Place place) {
         if (!(call instanceof Map<?, ?> map) || !(map.get("function") instanceof Map<?, ?> function)) {
             return function(call, place);
         }
@@ -232,12 +248,11 @@ final class MarkedMessages {
      *
      * @return null if the text without marks is not {@code rendered}, or if a mark has lost its partner
      */
-    List<RoleSpan> read(String text, String rendered) {
+    List<Found> read(String text, String rendered) {
         StringBuilder plain = new StringBuilder();
-        List<RoleSpan> spans = new ArrayList<>();
+        List<Found> spans = new ArrayList<>();
         int open = -1;
         int start = 0;
-        int group = -1; // of the last span
         for (int i = 0; i < text.length(); ) {
             int c = text.codePointAt(i);
             i += Character.charCount(c);
@@ -255,10 +270,8 @@ final class MarkedMessages {
                 open = number;
             } else {
                 Place place = places.get(number);
-                boolean joined = place.group >= 0 && place.group == group;
-                int from = joined ? spans.removeLast().span().start() : start;
-                spans.add(new RoleSpan(place.message, place.role, new Span(from, plain.length())));
-                group = place.group;
+                Span span = new Span(start, plain.length());
+                spans.add(new Found(new RoleSpan(place.message, place.role, span), place.call, number));
                 open = -1;
             }
         }

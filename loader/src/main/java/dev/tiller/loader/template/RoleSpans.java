@@ -4,8 +4,10 @@ import dev.tiller.loader.TillerException;
 import java.time.LocalDateTime;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * Finds the messages of a conversation in its rendered text. The conversation is rendered once more with private marks
@@ -75,14 +77,15 @@ public final class RoleSpans {
             ThinkingMarkers thinking) {
         Rendering rendering = new Rendering(template, messages, null, addGenerationPrompt, variables, now);
         RoleSpans found = new RoleSpans(rendering, rendered, MarkedMessages.wordsOf(messages, thinking));
-        return found.together();
+        return found.together().stream().map(MarkedMessages.Found::span).toList();
     }
 
     /**
      * Words, thoughts and tool calls in the order of the text. Words (of strings or of text parts) have the role of their
      * message. Thoughts, between the markers in an assistant's words or under {@code reasoning_content}, {@code reasoning} or
-     * {@code thinking}, have the role {@value #THINKING}. A tool call has the role of its message and one span, from its name
-     * or first text to its last. Thoughts and calls that the template prints in another form than they are given have none.
+     * {@code thinking}, have the role {@value #THINKING}. A tool call has the role of its message and one span, with all that
+     * the template prints for it ({@link CallSpans}). Thoughts and calls that the template prints in another form than they are
+     * given have none.
      *
      * @param rendering how the text was rendered
      * @param rendered the text
@@ -90,24 +93,26 @@ public final class RoleSpans {
      * @throws TillerException if the template changes the words, so that their places are not known
      */
     public static List<RoleSpan> all(Rendering rendering, String rendered, ThinkingMarkers thinking) {
-        RoleSpans found = new RoleSpans(rendering, rendered, MarkedMessages.allOf(rendering.messages(), thinking));
+        RoleSpans spans = new RoleSpans(rendering, rendered, MarkedMessages.allOf(rendering.messages(), thinking));
+        List<MarkedMessages.Found> found;
         try {
-            return found.together();
+            found = spans.together();
         } catch (TillerException e) {
-            return found.oneByOne(e);
+            found = spans.oneByOne(e);
         }
+        return new CallSpans(rendering, rendered).whole(found);
     }
 
-    private List<RoleSpan> together() {
-        return sorted(spans(marked.all()));
+    private List<MarkedMessages.Found> together() {
+        return inOrder(spans(marked.all()));
     }
 
     /** Where a template minds the marks around some of the strings, it may yet take those around the others. */
-    private List<RoleSpan> oneByOne(TillerException reason) {
+    private List<MarkedMessages.Found> oneByOne(TillerException reason) {
         if (marked.count() > MOST_TRIES) {
             throw reason;
         }
-        List<RoleSpan> spans = new ArrayList<>();
+        List<MarkedMessages.Found> spans = new ArrayList<>();
         for (int i = 0; i < marked.count(); i++) {
             try {
                 spans.addAll(spans(marked.only(i)));
@@ -117,17 +122,28 @@ public final class RoleSpans {
                 }
             }
         }
-        return sorted(spans);
+        return inOrder(spans);
     }
 
-    private static List<RoleSpan> sorted(List<RoleSpan> spans) {
-        return spans.stream()
-                .sorted(Comparator.comparingInt((RoleSpan s) -> s.span().start())
-                        .thenComparingInt(s -> s.span().end()))
-                .toList();
+    /** In the order of the text, the strings of a tool call in one: as they come first, since results repeat names. */
+    private static List<MarkedMessages.Found> inOrder(List<MarkedMessages.Found> spans) {
+        List<MarkedMessages.Found> sorted = new ArrayList<>(spans);
+        sorted.sort(Comparator.comparingInt(
+                        (MarkedMessages.Found s) -> s.span().span().start())
+                .thenComparingInt(s -> s.span().span().end()));
+        List<MarkedMessages.Found> out = new ArrayList<>();
+        Set<Integer> called = new HashSet<>();
+        for (MarkedMessages.Found span : sorted) {
+            if (span.call() >= 0 && !called.add(span.number())) {
+                continue;
+            }
+            boolean continues = !out.isEmpty() && span.continues(out.getLast());
+            out.add(continues ? span.from(out.removeLast()) : span);
+        }
+        return out;
     }
 
-    private List<RoleSpan> spans(List<Object> messages) {
+    private List<MarkedMessages.Found> spans(List<Object> messages) {
         String text;
         try {
             text = rendering
@@ -137,7 +153,7 @@ public final class RoleSpans {
         } catch (TemplateException e) {
             throw unknown("it refuses the conversation with marks in it: " + e.getMessage());
         }
-        List<RoleSpan> spans = marked.read(text, rendered);
+        List<MarkedMessages.Found> spans = marked.read(text, rendered);
         if (spans == null) {
             throw unknown("it prints messages otherwise than they are given");
         }

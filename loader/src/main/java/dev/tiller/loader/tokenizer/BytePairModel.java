@@ -96,7 +96,8 @@ final class BytePairModel implements TokenModel {
                 at = word.append(id, at, length);
                 continue;
             }
-            byte[] utf8 = options.byteFallback ? utf8IfAllBytesKnown(marked == null ? Character.toString(c) : marked) : null;
+            byte[] utf8 =
+                    options.byteFallback ? utf8IfAllBytesKnown(marked == null ? Character.toString(c) : marked) : null;
             if (utf8 != null) { // before what is unknown and not written yet, as in the tokenizers library
                 for (byte b : utf8) {
                     at = word.append(bytes[b & 0xFF], at, 1);
@@ -119,7 +120,8 @@ final class BytePairModel implements TokenModel {
         int character = 0;
         int before = 0; // bytes before that character
         for (int i = word.first(); i >= 0; i = word.next(i)) {
-            while (character + 1 < piece.length() && before + Utf8.length(piece.codePoint(character)) <= word.begin(i)) {
+            while (character + 1 < piece.length()
+                    && before + Utf8.length(piece.codePoint(character)) <= word.begin(i)) {
                 before += Utf8.length(piece.codePoint(character++));
             }
             int start = piece.start(character);

@@ -260,7 +260,8 @@ final class RegexTranslator {
         int end = regex.indexOf(":]", at + 2);
         boolean not = regex.startsWith("^", at + 2);
         String name = end < 0 ? "" : regex.substring(at + (not ? 3 : 2), end);
-        String set = name.equals("punct") ? PUNCTUATION_AND_SYMBOLS : name.equals("word") ? WORD_IN_CLASS : SETS.get(name);
+        String set =
+                name.equals("punct") ? PUNCTUATION_AND_SYMBOLS : name.equals("word") ? WORD_IN_CLASS : SETS.get(name);
         if (set == null || name.equals("any")) {
             throw refuse("a class of this name");
         }

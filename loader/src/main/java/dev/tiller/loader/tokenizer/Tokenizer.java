@@ -43,7 +43,8 @@ public final class Tokenizer {
     }
 
     /**
-     * Reads a tokenizer.json with a model of the kind BPE, Unigram, WordPiece or WordLevel.
+     * Reads a tokenizer.json of the Hugging Face tokenizers library; the model is of the kind BPE, Unigram, WordPiece or
+     * WordLevel.
      *
      * @throws dev.tiller.loader.TillerException if the file is damaged or uses a component Tiller does not support
      */

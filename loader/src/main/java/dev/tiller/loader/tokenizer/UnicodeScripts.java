@@ -13,8 +13,7 @@ import java.util.function.Consumer;
  */
 final class UnicodeScripts implements PreTokenizer {
     /** Characters of Unicode 16 that Unicode 9.0 lacks; a range may hold some that neither has. */
-    private static final BitSet LATER = ranges(
-            """
+    private static final BitSet LATER = ranges("""
             560 588 5EF 61D 7FD-7FF 860-89F 8B5 8BE-8D3 9FC-9FE A76 AFA-AFF B55 C04 C3C C5D C77 C84 CDD CF3-D00
             D04 D3B-D3C D81 E86 E89 E8C E8E-E93 E98 EA0 EA8-EA9 EAC EBA ECE 170D 1715-171F 180F 1878 1ABF-1ACE
             1B4C-1B4F 1B7D-1B7F 1C89-1CBF 1CF7 1CFA 1DF6-1DFA 20BF-20C0 23FF 2427-2429 2B97 2BBA-2BBC 2BC9

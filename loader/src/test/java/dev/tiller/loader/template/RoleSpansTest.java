@@ -178,8 +178,8 @@ class RoleSpansTest {
         assertEquals(
                 List.of(
                         "0 thinking:why",
-                        "0 assistant:f\", \"arguments\": {\"n\": 1, \"city\": [\"Paris\", \"Rome",
-                        "0 assistant:g"),
+                        "0 assistant:<call>{\"name\": \"f\", \"arguments\": {\"n\": 1, \"city\": [\"Paris\", \"Rome\"]}}</call>",
+                        "0 assistant:<call>{\"name\": \"g\", \"arguments\": {\"m\": 2}}</call>"),
                 all(
                         calls,
                         "[{'role':'assistant','content':'','reasoning_content':'why','tool_calls':["
@@ -196,7 +196,7 @@ class RoleSpansTest {
                         + "{% else %}{{ raise_exception('no f') }}{% endif %}{{ c.function.arguments.x }}{% endfor %};{% endfor %}";
         String chat = "[{'role':'user','content':'a'},{'role':'assistant','content':'b','tool_calls':["
                 + "{'function':{'name':'f','arguments':{'x':'y'}}}]}]";
-        assertEquals(List.of("0 user:a", "1 assistant:b", "1 assistant:y"), all(picky, chat, null));
+        assertEquals(List.of("0 user:a", "1 assistant:b", "1 assistant:Fy"), all(picky, chat, null));
         String looks = "{% for m in messages %}{{ 'A' if m.content == 'a' else m.content }}{% endfor %}";
         assertThrows(TillerException.class, () -> all(looks, chat, null));
     }

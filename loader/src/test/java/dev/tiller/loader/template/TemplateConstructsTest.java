@@ -188,8 +188,9 @@ class TemplateConstructsTest {
                 "43 0 7 3 31 1.5"
             },
             {
-                "{{ 2.5|round }} {{ 3.14159|round(2) }} {{ 2.1|round(0, 'ceil') }} {{ 7|round }} {{ -3|abs }}",
-                "2.0 3.14 3.0 7 3"
+                "{{ 2.5|round }} {{ 3.14159|round(2) }} {{ 2.1|round(0, 'ceil') }} {{ -0.1|round(0, 'ceil') }}"
+                        + " {{ 7|round }} {{ -3|abs }}",
+                "2.0 3.14 3.0 0.0 7 3"
             },
             {
                 "{{ 'a\\nb\\n\\nc'|indent }}|{{ 'a\\nb'|indent(2, true) }}|{{ 'a\\nb'|indent('> ') }}",

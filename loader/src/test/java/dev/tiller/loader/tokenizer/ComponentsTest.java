@@ -47,7 +47,8 @@ class ComponentsTest {
 
     @Test
     void piecesOfOneLengthCountCharacters() {
-        assertEquals(List.of("ab\uD83E\uDD8A", "def", "g"), pieces("{type:FixedLength,length:3}", "ab\uD83E\uDD8Adefg"));
+        assertEquals(
+                List.of("ab\uD83E\uDD8A", "def", "g"), pieces("{type:FixedLength,length:3}", "ab\uD83E\uDD8Adefg"));
         assertEquals(List.of("abcde", "fg"), pieces("{type:FixedLength}", "abcdefg"));
         assertEquals(List.of(), pieces("{type:FixedLength,length:2147483647}", ""));
         assertEquals(List.of("ab"), pieces("{type:FixedLength,length:2147483647}", "ab"));

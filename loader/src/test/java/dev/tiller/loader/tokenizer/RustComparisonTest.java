@@ -86,7 +86,8 @@ class RustComparisonTest {
                 }
                 String all = text.toString();
                 Encoding encoding = ours.encodeWithOffsets(all, false);
-                assertArrayEquals(rust.offsets(all), Goldens.offsets(encoding), () -> Integer.toHexString(all.codePointAt(1)));
+                assertArrayEquals(
+                        rust.offsets(all), Goldens.offsets(encoding), () -> Integer.toHexString(all.codePointAt(1)));
             }
         }
     }

@@ -217,7 +217,8 @@ class TokenizerJsonTest {
 
     @Test
     void refusesWhatWouldWorkOnThePartsOfATemplate() {
-        String template = "{'type':'TemplateProcessing','single':[{'Sequence':{'id':'A','type_id':0}}],'special_tokens':{}}";
+        String template =
+                "{'type':'TemplateProcessing','single':[{'Sequence':{'id':'A','type_id':0}}],'special_tokens':{}}";
         String twice = "'post_processor':{'type':'Sequence','processors':[" + template + "," + template + "]}";
         assertTrue(refusal("{'model':" + MODEL + "," + twice + "}").contains("processors[1].type: expected ByteLevel"));
         String bytes = "{'type':'ByteLevel','add_prefix_space':true,'trim_offsets':true}";
@@ -231,8 +232,8 @@ class TokenizerJsonTest {
                 + ",{'type':'Replace','pattern':{'String':'c'},'content':'b'}]}}");
         assertArrayEquals(new int[] {2, 2}, tokenizer.encode("ABAC", true));
         String many = ("{'type':'Sequence','normalizers':[" + "{'type':'NFC'},".repeat(40)).replaceAll(",$", "]}");
-        String message = refusal("{'model':" + MODEL + ",'normalizer':{'type':'Sequence','normalizers':[" + many + "," + many
-                + "]}}");
+        String message = refusal(
+                "{'model':" + MODEL + ",'normalizer':{'type':'Sequence','normalizers':[" + many + "," + many + "]}}");
         assertTrue(message.contains("at most 64"), message);
     }
 
