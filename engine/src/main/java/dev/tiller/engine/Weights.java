@@ -97,9 +97,12 @@ record Weights(Matrix embed, Matrix positions, Matrix head, Buffer headBias, Nor
         return new WeightLoading(checkpoint, spec, backend, format).run();
     }
 
-    /** The formats that the matrices will have, as far as the first block tells: for the warm-up of kernels. */
+    /** For the warm-up of kernels: the formats that the matrices will have, as far as the first block tells, and the kinds. */
     static WarmUp.Formats formats(Checkpoint checkpoint, Backend backend, WeightFormat format) {
-        return new WeightLoading(checkpoint, null, backend, format).formats();
+        ModelSpec spec = ModelSpec.of(checkpoint.config());
+        WarmUp.Kinds kinds = new WarmUp.Kinds(
+                spec.normKind(), spec.activation(), spec.gated(), spec.scales().logitCap() > 0);
+        return new WeightLoading(checkpoint, null, backend, format).formats().with(kinds);
     }
 
     /** Bytes of all matrices. */

@@ -1,5 +1,6 @@
 package dev.tiller.bench.start;
 
+import dev.tiller.kernels.Backends;
 import dev.tiller.persona.cli.Console;
 import dev.tiller.persona.cli.Main;
 import java.io.ByteArrayOutputStream;
@@ -15,32 +16,50 @@ import java.util.stream.Stream;
 /**
  * Does what a first use of the program does, so that Java can see which classes it needs and which methods it compiles. Run
  * by the program's script after a build. Kernels run here as the warm-up and the bundled model run them: rehearsed at larger
- * sizes, other ways through them came first, and the products of single tokens were four times slower ever after.
+ * sizes, other ways through them came first, and the products of single tokens were four times slower ever after. What the
+ * bundled model does not need is run without them.
  */
 public final class Rehearsal {
     private static final List<String> FORMATS = List.of("f32", "bf16", "f16", "q8", "q4");
+
+    /** New tokens: so many that the products of single tokens are compiled in every format. */
+    private static final String TOKENS = "32";
 
     private Rehearsal() {}
 
     /** Argument: the folder with the jars of the program. */
     public static void main(String[] args) throws IOException {
         for (String format : FORMATS) {
-            List<String> command = new ArrayList<>(List.of("generate", "--no-cache", "--backend", "simd"));
-            command.addAll(List.of("--weights", format, "--max-tokens", "2", "--prompt", "Will my plan work?"));
-            ByteArrayOutputStream errors = new ByteArrayOutputStream();
-            Console console = Console.of(InputStream.nullInputStream(), new ByteArrayOutputStream(), errors);
-            int code = Main.run(console, command.toArray(String[]::new));
-            if (code != 0) {
-                System.err.print(errors);
-                System.exit(code);
-            }
+            generate(
+                    "--backend", "simd", "--weights", format, "--max-tokens", TOKENS, "--prompt", "Will my plan work?");
         }
+        Path file = Files.createTempFile("tiller-rehearsal", ".gguf");
+        try {
+            SmallGguf.write(file);
+            String model = file.toString();
+            generate("--backend", "scalar", "--model", model, "--max-tokens", "2", "--prompt", SmallGguf.TEXT);
+        } finally {
+            Files.delete(file);
+        }
+        Backends.open("auto", 1).close();
         try (Stream<Path> jars = Files.list(Path.of(args[0]))) {
             for (Path jar : jars.filter(Rehearsal::isOwn).toList()) {
                 load(jar);
             }
         }
         System.exit(0); // threads that wait for something may remain
+    }
+
+    private static void generate(String... options) {
+        List<String> command = new ArrayList<>(List.of("generate", "--no-cache", "--ignore-eos"));
+        command.addAll(List.of(options));
+        ByteArrayOutputStream errors = new ByteArrayOutputStream();
+        Console console = Console.of(InputStream.nullInputStream(), new ByteArrayOutputStream(), errors);
+        int code = Main.run(console, command.toArray(String[]::new));
+        if (code != 0) {
+            System.err.print(errors);
+            System.exit(code);
+        }
     }
 
     private static boolean isOwn(Path jar) {

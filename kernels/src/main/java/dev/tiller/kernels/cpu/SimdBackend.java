@@ -41,7 +41,7 @@ public final class SimdBackend extends HeapBackend {
     private final String note;
     private final WorkerPool pool;
     private final Arena weights = Arena.ofShared();
-    private final SegmentAllocator room = new Slabs(weights);
+    private final SegmentAllocator room;
     private final Map<String, PanelMatrix> matrices = new LinkedHashMap<>();
     private PackedWeights packed;
     private int fromFile;
@@ -66,12 +66,22 @@ public final class SimdBackend extends HeapBackend {
 
     /** @param note what the description is to say at its end */
     public SimdBackend(Threads chosen, String note) {
+        this(chosen, note, true);
+    }
+
+    /** One of a single thread, for a few small matrices: large pages are not asked for, which takes a while to prepare. */
+    static SimdBackend small() {
+        return new SimdBackend(new Threads(1, "small"), "", false);
+    }
+
+    private SimdBackend(Threads chosen, String note, boolean slabs) {
         int threads = chosen.count();
         if (threads < 1) {
             throw new IllegalArgumentException("expected at least 1 thread, found " + threads);
         }
         this.threads = chosen.toString();
         this.note = note;
+        this.room = slabs ? new Slabs(weights) : weights;
         this.pool = new WorkerPool(threads);
         this.matmul = new MatmulTask(pool);
         this.attention = new AttentionTask(pool);

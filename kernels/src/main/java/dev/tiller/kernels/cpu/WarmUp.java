@@ -106,7 +106,7 @@ public final class WarmUp {
 
     private static WarmUp begun;
 
-    /** None, or one for matmuls and one for the rest: the compiler has more than one thread as well. */
+    /** None, or one for matmuls and what else depends on the model, and one for the rest. */
     private final List<Thread> threads;
 
     private final CompletableFuture<Formats> formats = new CompletableFuture<>();
@@ -118,13 +118,35 @@ public final class WarmUp {
     private volatile boolean stopped;
 
     /**
-     * The formats that weights have.
+     * The formats that weights have, and what other operations are like.
      *
      * @param blocks of matrices that whole prompts are multiplied with
      * @param tables of the embedding table and the head, which are used row by row
+     * @param kinds of the other operations
      */
-    public record Formats(Set<WeightFormat> blocks, Set<WeightFormat> tables) {
+    public record Formats(Set<WeightFormat> blocks, Set<WeightFormat> tables, Kinds kinds) {
         private static final Formats NONE = new Formats(Set.of(), Set.of());
+
+        public Formats(Set<WeightFormat> blocks, Set<WeightFormat> tables) {
+            this(blocks, tables, Kinds.USUAL);
+        }
+
+        /** The same formats with other operations of such kinds. */
+        public Formats with(Kinds other) {
+            return new Formats(blocks, tables, other);
+        }
+    }
+
+    /**
+     * What differs from family to family. The usual kinds get warm before the family is known, others after that.
+     *
+     * @param norm of all norms
+     * @param activation of the MLP
+     * @param gated whether the activation of one half is multiplied with the other
+     * @param capped whether logits are
+     */
+    public record Kinds(Norm.Kind norm, Activation activation, boolean gated, boolean capped) {
+        static final Kinds USUAL = new Kinds(Norm.Kind.RMS, Activation.SILU, true, false);
     }
 
     private WarmUp(boolean wanted) {
@@ -184,7 +206,7 @@ public final class WarmUp {
         boolean open = false;
         try {
             Formats weights = matmuls ? formats.get(LONGEST_NANOS, TimeUnit.NANOSECONDS) : Formats.NONE;
-            try (SimdBackend backend = new SimdBackend(1)) {
+            try (SimdBackend backend = SimdBackend.small()) {
                 if (REHEARSED) {
                     firstCalls(backend, weights, matmuls);
                     Timeline.mark("warm-up: first calls done");
@@ -228,6 +250,7 @@ public final class WarmUp {
         private final Buffer act;
         private final Buffer logits;
         private final Norm norm;
+        private final Kinds kinds;
         private final KvPages kv;
         private final RopeTable angles;
         private final Rows chunk;
@@ -259,7 +282,8 @@ public final class WarmUp {
             gateUp = b.buffer(CHUNK, 2 * WIDTH, numbers(CHUNK * 2 * WIDTH));
             act = b.buffer(CHUNK, WIDTH);
             logits = b.buffer(1, sizes.logits, numbers(sizes.logits));
-            norm = new Norm(Norm.Kind.RMS, b.buffer(1, WIDTH, numbers(WIDTH)), null, 1e-5f, 0);
+            norm = norm(Norm.Kind.RMS, null);
+            kinds = formats.kinds;
             kv = b.kvPages(1, 1, head, WeightFormat.F32);
             int[] pages = new int[PAGES];
             for (int i = 0; i < PAGES; i++) {
@@ -268,6 +292,10 @@ public final class WarmUp {
             int positions = PAGES * KvPages.PAGE;
             angles = new RopeTable(head / 2, numbers(positions * head / 2), numbers(positions * head / 2));
             chunk = rows(CHUNK, sizes.from, pages);
+        }
+
+        private Norm norm(Norm.Kind kind, Buffer bias) {
+            return new Norm(kind, b.buffer(1, WIDTH, numbers(WIDTH)), bias, 1e-5f, 0);
         }
 
         private Buffer input(int columns) {
@@ -299,9 +327,27 @@ public final class WarmUp {
                     format);
         }
 
-        /** Matmuls or the rest; returns the longest mean time of a call. */
+        /** What depends on the model or the rest; returns the longest mean time of a call. */
         long run(boolean matmuls) {
-            return matmuls ? matmuls() : others();
+            return matmuls ? Math.max(ofFamily(), matmuls()) : others();
+        }
+
+        /** Operations of other kinds than the usual ones; returns the longest mean time of a call. */
+        private long ofFamily() {
+            long slowest = 0;
+            if (kinds.norm != Kinds.USUAL.norm) {
+                Norm own = norm(kinds.norm, b.buffer(1, WIDTH, numbers(WIDTH)));
+                slowest = Math.max(slowest, time(() -> site(own)));
+            }
+            if (!kinds.gated) {
+                slowest = Math.max(slowest, time(() -> b.activation(delta, CHUNK, kinds.activation, act)));
+            } else if (kinds.activation != Kinds.USUAL.activation) {
+                slowest = Math.max(slowest, time(() -> b.gatedActivation(gateUp, CHUNK, kinds.activation, act)));
+            }
+            if (kinds.capped) {
+                slowest = Math.max(slowest, time(() -> b.scaleAndCap(logits, 1, 1, 30)));
+            }
+            return slowest;
         }
 
         /** The products of a prompt and its first token; returns the longest mean time of a call. */
@@ -330,10 +376,10 @@ public final class WarmUp {
             b.matmul(input(w), rows, w, null, product);
         }
 
-        /** All other operations of a prompt; returns the longest mean time of a call. */
+        /** All other operations of a prompt of the usual kinds; returns the longest mean time of a call. */
         private long others() {
             long slowest = time(() -> attend(chunk)) / 4;
-            slowest = Math.max(slowest, time(this::site));
+            slowest = Math.max(slowest, time(() -> site(norm)));
             slowest = Math.max(slowest, time(() -> b.gatedActivation(gateUp, CHUNK, Activation.SILU, act)));
             return Math.max(slowest, time(() -> b.argmax(logits, 1, best)));
         }
@@ -343,7 +389,7 @@ public final class WarmUp {
             b.attend(qkv, rows, 0, kv, 0, spec, mixed);
         }
 
-        private void site() {
+        private void site(Norm norm) {
             ModuleOutput add = new ModuleOutput(delta, EditTable.NONE, null, EditTable.NONE);
             b.site(x, add, CHUNK, EditTable.NONE, SiteTaps.NONE, EditTable.NONE, norm, normed);
         }

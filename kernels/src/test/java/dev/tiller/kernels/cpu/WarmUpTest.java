@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.tiller.kernels.Activation;
+import dev.tiller.kernels.Norm;
 import dev.tiller.kernels.WeightFormat;
 import dev.tiller.kernels.scalar.ScalarBackend;
 import java.io.IOException;
@@ -14,6 +16,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
@@ -37,9 +40,25 @@ class WarmUpTest {
     @Test
     void smallestOperandsAreAcceptedInEveryFormat() {
         EnumSet<WeightFormat> formats = EnumSet.allOf(WeightFormat.class);
-        try (SimdBackend b = new SimdBackend(1)) {
+        try (SimdBackend b = SimdBackend.small()) {
             for (boolean matmuls : new boolean[] {true, false}) {
                 assertDoesNotThrow(() -> WarmUp.NONE.firstCalls(b, new WarmUp.Formats(formats, formats), matmuls));
+            }
+        }
+    }
+
+    @Test
+    void operationsOfEveryFamilyAreAccepted() {
+        WarmUp.Formats none = new WarmUp.Formats(Set.of(), Set.of());
+        try (SimdBackend b = SimdBackend.small()) {
+            for (Norm.Kind norm : Norm.Kind.values()) {
+                for (Activation activation : Activation.values()) {
+                    for (boolean gated : new boolean[] {true, false}) {
+                        WarmUp.Kinds kinds = new WarmUp.Kinds(norm, activation, gated, !gated);
+                        assertDoesNotThrow(
+                                () -> WarmUp.NONE.firstCalls(b, none.with(kinds), true), () -> String.valueOf(kinds));
+                    }
+                }
             }
         }
     }

@@ -24,6 +24,7 @@ import picocli.CommandLine.Option;
 /** {@code tiller chat}: a conversation, one line per turn. */
 @Command(
         name = "chat",
+        addMethodSubcommands = false,
         header = "Talk with a model, steered or not.",
         description =
                 "Talks with the model. Each line is a turn; a line that begins with / is a command (/help lists them)."

@@ -27,6 +27,7 @@ import picocli.CommandLine.Option;
 /** {@code tiller generate}: continues one text, steered or not. */
 @Command(
         name = "generate",
+        addMethodSubcommands = false,
         header = "Continue a text, steered or not.",
         description = "Continues a text and streams what comes; with --json one line {\"ids\", \"text\", \"steering\"}:"
                 + " the new tokens and the steering that was applied.",

@@ -33,6 +33,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
         scope = ScopeType.INHERIT,
         versionProvider = Main.Version.class,
         sortOptions = false,
+        addMethodSubcommands = false, // else all annotations of all methods are read, those of Object as well
         usageHelpAutoWidth = true,
         description = "Runs language models and steers them from the inside.",
         synopsisHeading = "Usage: ",

@@ -202,7 +202,13 @@ public final class ModelOptions {
     }
 
     /** A type of its own: of a list the help would say that all commands take several. */
-    record SeveralFormats(List<WeightFormat> formats) {}
+    record SeveralFormats(List<WeightFormat> formats) {
+        /** Asked for at every start; that of records makes Java write a class first. */
+        @Override
+        public String toString() {
+            return formats.toString();
+        }
+    }
 
     static final class Formats implements ITypeConverter<SeveralFormats> {
         @Override
