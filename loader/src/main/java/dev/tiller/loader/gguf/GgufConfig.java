@@ -96,7 +96,8 @@ final class GgufConfig {
         }
         json.addProperty("vocab_size", vocabulary);
         json.addProperty("max_position_embeddings", positions);
-        json.addProperty("rms_norm_eps", keys.number("attention.layer_norm_rms_epsilon", Double.NaN, 0, 1));
+        json.addProperty(
+                "rms_norm_eps", keys.number("attention.layer_norm_rms_epsilon", Double.NaN, 0, Math.nextDown(1)));
         json.addProperty("tie_word_embeddings", file.tensor(GgufNames.HEAD).isEmpty());
         new GgufRope(file, keys, json).write(headDim, positions, type.equals("phi3"));
         family.write(blocks, hidden / heads, headDim);

@@ -113,6 +113,11 @@ final class GgufFamily {
         if (!gemma) {
             requireScale(headDim);
             refusePattern();
+            refuseOver0("attn_logit_softcapping");
+            refuseOver0("final_logit_softcapping");
+        }
+        if (!type.equals("mixtral") && !type.equals("qwen3_moe")) {
+            refuseOver0("expert_count");
         }
     }
 
@@ -137,8 +142,6 @@ final class GgufFamily {
         }
         if (type.equals("qwen3_moe")) {
             mixture(blocks);
-        } else if (keys.integer("expert_count", 0, 0) > 0) {
-            throw keys.error("expert_count", "a model without experts", keys.integer("expert_count", 0, 0));
         }
     }
 
@@ -169,6 +172,14 @@ final class GgufFamily {
     private void window() {
         long window = keys.integer(WINDOW, 0, 0);
         json.add("sliding_window", window == 0 ? JsonNull.INSTANCE : new JsonPrimitive(window));
+    }
+
+    /** Something that only other families have. */
+    private void refuseOver0(String name) {
+        double found = keys.number(name, 0, -Double.MAX_VALUE, Double.MAX_VALUE);
+        if (found != 0) {
+            throw keys.error(name, "0 in a " + type + " model", keys.describe(name));
+        }
     }
 
     /** A window in some blocks only is Gemma's alone. */

@@ -4,6 +4,9 @@ import dev.tiller.loader.TillerException;
 
 /** The metadata of a model under its architecture's prefix. What is missing or out of range is refused by key. */
 final class GgufKeys {
+    /** As in a config.json; far above any model. */
+    private static final int MOST = 1 << 28;
+
     private final Gguf file;
     private final GgufMetadata metadata;
     private final String architecture;
@@ -18,7 +21,7 @@ final class GgufKeys {
         return metadata.has(key(name));
     }
 
-    /** A whole number from 1 to 2^31-1 that must be there. */
+    /** A whole number from 1 to 2^28 that must be there. */
     int required(String name) {
         if (!has(name)) {
             throw error(name, "a positive integer", "nothing");
@@ -26,16 +29,16 @@ final class GgufKeys {
         return (int) integer(name, 0, 1);
     }
 
-    /** A whole number from 1 to 2^31-1. */
+    /** A whole number from 1 to 2^28. */
     int optional(String name, int otherwise) {
         return (int) integer(name, otherwise, 1);
     }
 
-    /** A whole number from {@code least} to 2^31-1. */
+    /** A whole number from {@code least} to 2^28. */
     long integer(String name, long otherwise, long least) {
         long value = metadata.integer(key(name)).orElse(otherwise);
-        if (value < least || value > Integer.MAX_VALUE) {
-            throw error(name, "an integer from " + least + " to 2^31-1", value);
+        if (value < least || value > MOST) {
+            throw error(name, "an integer from " + least + " to 2^28", value);
         }
         return value;
     }

@@ -9,11 +9,13 @@ import dev.tiller.loader.ModelSource;
 import dev.tiller.loader.TensorView;
 import dev.tiller.loader.TillerException;
 import dev.tiller.loader.WeightNames;
+import dev.tiller.loader.WeightRole;
 import dev.tiller.loader.tokenizer.GgufVocabulary;
 import dev.tiller.loader.tokenizer.Tokenizer;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -123,17 +125,26 @@ public final class GgufModel implements ModelSource {
         }
     }
 
-    /** Every weight of the family is there, and no other, which nothing would read; the first that is wrong is named. */
+    /**
+     * Every weight of the family is there in its shape, and no other, which nothing would read; the first that is wrong is
+     * named.
+     */
     private void checkComplete() {
-        Set<String> expected =
-                WeightNames.of(config.modelType()).expected(config).keySet();
-        for (String name : expected) {
-            if (!parts.containsKey(name)) {
+        Map<String, WeightRole> expected = WeightNames.of(config.modelType()).expected(config);
+        expected.forEach((name, role) -> {
+            Part part = parts.get(name);
+            if (part == null) {
                 throw error(names.toGguf(name), "a tensor of that name (" + name + "), found none");
             }
-        }
+            if (!Arrays.equals(shape(name), role.shape(config))) {
+                long[] shape = role.shape(config);
+                String dims = shape.length == 2 ? shape[1] + ", " + shape[0] : Long.toString(shape[0]);
+                String found = part.tensor.describe();
+                throw error(part.tensor.name(), "dimensions [" + dims + "] by the metadata, found " + found);
+            }
+        });
         parts.forEach((name, part) -> {
-            if (!expected.contains(name)) {
+            if (!expected.containsKey(name)) {
                 throw error(
                         part.tensor.name(),
                         "no such tensor: a " + config.modelType() + " model with these settings does not have it");

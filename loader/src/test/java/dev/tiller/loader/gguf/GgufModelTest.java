@@ -277,6 +277,24 @@ class GgufModelTest {
     }
 
     @Test
+    void errorsNameWhatTheFileHas() {
+        refuses(
+                "key llama.final_logit_softcapping: expected 0 in a llama model, found 30.0",
+                m -> m.f32("llama.final_logit_softcapping", 30));
+        refuses(
+                "key llama.attention.sliding_window: expected an integer from 0 to 2^28, found 2000000000",
+                m -> m.u32("llama.attention.sliding_window", 2_000_000_000));
+        refuses(
+                "tensor output.weight: expected dimensions [32, 6] by the metadata, found output.weight F32[32, 5]",
+                m -> m.tensor("output.weight", 0, TinyLlama.rows(5, 0), 32, 5));
+        fails(
+                "key qwen2.expert_count: expected 0 in a qwen2 model, found 4",
+                TinyLlama.biases(TinyLlama.weights(TinyLlama.metadata("qwen2")), 0, 1)
+                        .u32("qwen2.expert_count", 4)
+                        .write(folder));
+    }
+
+    @Test
     void endTokensOutsideTheVocabularyAreRefused() {
         refuses(
                 "key tokenizer.ggml.eom_token_id: expected a token below 6, found 6",

@@ -24,7 +24,9 @@ final class ErrorReport {
                         + e.getMessage() + ")";
             default -> "internal error: " + t + " (--stacktrace shows where)";
         };
-        return text == null ? t.toString() : text.strip().replaceAll("\\s*\\R\\s*", " ");
+        return text == null
+                ? t.toString()
+                : text.strip().replaceAll("\\s*\\R\\s*", " ").replaceAll("\\p{Cntrl}", "\ufffd"); // names from files
     }
 
     private static String io(IOException e) {

@@ -44,9 +44,9 @@ public final class TextWindows {
      * @param window tokens of each
      */
     public record Part(String name, int[] tokens, int window) {
-        /** How many windows there are; the last may be shorter. */
+        /** How many windows there are; the last may be shorter, but for a single token, which foretells nothing. */
         public int windows() {
-            return Math.ceilDiv(tokens.length, window);
+            return TextWindows.last(tokens.length, window) + 1;
         }
     }
 
@@ -59,13 +59,19 @@ public final class TextWindows {
         int size = window != null ? window : Math.min(512, model.spec().maxPositions());
         if (windows != null) {
             long begin = (long) windows.from * size;
-            if ((long) windows.to * size >= tokens.length) {
+            int last = last(tokens.length, size);
+            if (windows.to > last) {
                 throw new TillerException("--windows " + windows.from + ".." + windows.to + ": the text has "
-                        + tokens.length + " tokens, and so windows 0.." + (tokens.length - 1) / size);
+                        + tokens.length + " tokens, and so windows 0.." + last);
             }
             tokens = Arrays.copyOfRange(tokens, (int) begin, (int) Math.min(tokens.length, (windows.to + 1L) * size));
         }
         return new Part(text.getFileName().toString(), tokens, size);
+    }
+
+    /** Number of the last window that has two tokens at least, of a text that has two itself. */
+    static int last(int tokens, int window) {
+        return Math.floorDiv(tokens - 2, window);
     }
 
     /** True if only some windows were asked for. */
