@@ -57,6 +57,9 @@ final class CompiledPlan {
     private final long varying;
     private final int gates;
 
+    /** Asking for all sites makes a copy of them, for each operation of a step. */
+    private static final int SITES = Site.values().length;
+
     private CompiledPlan(
             SteeringPlan plan, List<List<Item>> points, List<Term> terms, List<Resolved> resolved, int gates) {
         this.gates = gates;
@@ -80,7 +83,7 @@ final class CompiledPlan {
 
     /** Index of a site and block in the list of points. */
     static int point(Site site, int block) {
-        return block * Site.values().length + site.ordinal();
+        return block * SITES + site.ordinal();
     }
 
     /** The same for vectors that say themselves how long residuals are. */

@@ -3,6 +3,7 @@ package dev.tiller.kernels;
 import dev.tiller.kernels.AttentionContract.Chunk;
 import dev.tiller.kernels.AttentionContract.Runner;
 import dev.tiller.kernels.AttentionContract.Scene;
+import dev.tiller.kernels.cpu.Crowd;
 import org.junit.jupiter.api.Test;
 
 /** How parts of a context are spread over threads must not show. */
@@ -24,7 +25,7 @@ class SimdAttentionThreadsTest {
 
     /** A long prompt, then a few rows at its end, then single ones. */
     private static float[][] outputs(int threads, int seed, WeightFormat format) {
-        try (Duo duo = new Duo(Backends.open("simd", threads), seed)) {
+        try (Duo duo = new Duo(Crowd.backend(threads), seed)) {
             Scene scene = new Scene(
                     duo, duo.pick(1, 3, 8), duo.pick(1, 3), duo.pick(32, 64), 0, duo.pick(0, 0, 200), 700, 150);
             Runner runner = new Runner(duo.b[0], scene, format);

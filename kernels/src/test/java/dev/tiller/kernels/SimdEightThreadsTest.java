@@ -1,9 +1,11 @@
 package dev.tiller.kernels;
 
-/** More threads than this or most build machines have cores. */
+import dev.tiller.kernels.cpu.Crowd;
+
+/** More threads than most build machines have cores, all at work. */
 class SimdEightThreadsTest extends BackendContract {
     @Override
     public Backend open() {
-        return Backends.open("simd", 8);
+        return Crowd.backend(8);
     }
 }

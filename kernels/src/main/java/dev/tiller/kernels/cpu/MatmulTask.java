@@ -75,7 +75,7 @@ final class MatmulTask implements WorkerPool.Task {
         int units;
         long cost;
         if (few) {
-            long ranges = Math.max(w.bytes() / RANGE, 2 * pool.threads());
+            long ranges = Math.max(w.bytes() / RANGE, 2 * pool.parties());
             units = (int) Math.min(ranges, count);
             cut = units;
             cost = (long) rows * w.columns() * w.rows() / units;

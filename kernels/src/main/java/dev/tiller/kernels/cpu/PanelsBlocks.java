@@ -110,12 +110,12 @@ abstract class PanelsBlocks extends Panels {
             Arrays.fill(codes, rows * padded(), codes.length, (byte) 0);
             Arrays.fill(scales, rows * blocks, scales.length, 0);
             Arrays.fill(minima, rows * blocks, minima.length, 0);
-            boolean small = small(scales) && small(minima);
-            words[0] = Float.floatToRawIntBits(small ? SMALL : PLAIN);
+            boolean small = BlockScales.small(scales) && BlockScales.small(minima);
+            words[0] = Float.floatToRawIntBits(BlockScales.factor(small));
             for (int b = 0; b < blocks; b++) {
                 int at = (int) (HEAD + b * step) / 4;
                 packBlock(codes, b, minima, small, words, at);
-                packPairs(scales, b, small, words, at + this.scales / 4);
+                BlockScales.pack(scales, blocks, b, small, words, at + this.scales / 4);
             }
             MemorySegment.copy(words, 0, data, INT, at(p), words.length);
         }
@@ -124,53 +124,8 @@ abstract class PanelsBlocks extends Panels {
     /** Writes the codes of block {@code b}, and the minima behind its scales. */
     abstract void packBlock(byte[] codes, int b, float[] minima, boolean small, int[] words, int at);
 
-    /*
-     * A 16-bit float moved to the place of a float32 lacks a factor for the other bias of its exponent. As long as all
-     * numbers of a panel are below 128 they get exponents without subnormal numbers, which some processors multiply slowly:
-     * field e means 2^(e - 25).
-     */
-    private static final float SMALL = 0x1p102f;
-    private static final float PLAIN = 0x1p112f;
-
-    private static boolean small(float[] numbers) {
-        float largest = 0;
-        for (float v : numbers) {
-            largest = Math.max(largest, Math.abs(v));
-        }
-        return largest < 128;
-    }
-
-    private static int bits(float value, boolean small) {
-        if (!small) {
-            return Float.floatToFloat16(value) & 0xffff;
-        }
-        int bits = Float.floatToRawIntBits(value);
-        int exponent = value == 0 ? 0 : Math.getExponent(value) + 25;
-        return bits >>> 16 & 0x8000 | exponent << 10 | bits >>> 13 & 0x3ff;
-    }
-
-    /** The numbers of block b of all rows, in pairs. */
-    final void packPairs(float[] numbers, int b, boolean small, int[] words, int at) {
-        for (int r = 0; r < L; r++) {
-            int low = bits(numbers[r * blocks + b], small);
-            words[at + r] = low | bits(numbers[(L + r) * blocks + b], small) << 16;
-        }
-    }
-
-    /** What the scales of a panel must be multiplied by. */
-    static float factor(MemorySegment data, long panel) {
-        return data.get(FLOAT, panel);
-    }
-
     static int word(MemorySegment data, long at, int r) {
         return data.get(INT, at + 4L * (r % L));
-    }
-
-    /** Row r of pairs. */
-    static float number(MemorySegment data, long at, int r, float factor) {
-        int pair = word(data, at, r);
-        int bits = r < L ? pair << 16 : pair;
-        return Float.intBitsToFloat(bits >> 3 & 0x8fffe000) * factor;
     }
 
     /** The code of row r in a block that begins at {@code at}. */
@@ -183,10 +138,10 @@ abstract class PanelsBlocks extends Panels {
     final void unpack(MemorySegment data, int row, float scale, float[] out, int at) {
         int r = row % width;
         long panel = at(row / width);
-        float factor = factor(data, panel);
+        float factor = data.get(FLOAT, panel);
         for (int i = 0; i < columns; i++) {
             long block = panel + HEAD + i / BLOCK * step;
-            float product = number(data, block + scales, r, factor) * code(data, block, r, i % BLOCK);
+            float product = BlockScales.number(data, block + scales, r, factor) * code(data, block, r, i % BLOCK);
             out[at + i] = scale * (product + minimum(data, block, r, factor));
         }
     }
@@ -300,7 +255,7 @@ abstract class PanelsBlocks extends Panels {
             int stride,
             MemorySegment scratch) {
         long at = at(panel);
-        float factor = factor(data, at);
+        float factor = data.get(FLOAT, at);
         if (rows == 1) {
             row(data, at + HEAD, factor, prepared, out, outAt);
             return;
@@ -347,8 +302,8 @@ abstract class PanelsBlocks extends Panels {
         for (int p = from; p < from + half; p++) {
             long at0 = at(p);
             long at1 = at(p + half);
-            float factor0 = factor(data, at0);
-            float factor1 = factor(data, at1);
+            float factor0 = data.get(FLOAT, at0);
+            float factor1 = data.get(FLOAT, at1);
             int to0 = p * width;
             int to1 = to0 + half * width;
             if (rows == 1) {

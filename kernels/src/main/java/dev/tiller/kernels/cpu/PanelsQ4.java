@@ -47,7 +47,7 @@ final class PanelsQ4 extends PanelsBlocks {
                 words[at + v * 2 * L + r] = word ^ TOP;
             }
         }
-        packPairs(minima, b, small, words, at + 9 * L);
+        BlockScales.pack(minima, blocks, b, small, words, at + 9 * L);
     }
 
     @Override
@@ -57,7 +57,7 @@ final class PanelsQ4 extends PanelsBlocks {
 
     @Override
     float minimum(MemorySegment data, long at, int r, float factor) {
-        return number(data, at + 9 * WORDS, r, factor);
+        return BlockScales.number(data, at + 9 * WORDS, r, factor);
     }
 
     @Override

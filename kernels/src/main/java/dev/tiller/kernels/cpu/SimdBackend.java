@@ -66,27 +66,28 @@ public final class SimdBackend extends HeapBackend {
 
     /** @param note what the description is to say at its end */
     public SimdBackend(Threads chosen, String note) {
-        this(chosen, note, true);
+        this(chosen, note, new WorkerPool(chosen.count()), true);
+    }
+
+    /** @param pool of so many threads */
+    SimdBackend(Threads chosen, String note, WorkerPool pool) {
+        this(chosen, note, pool, true);
     }
 
     /** One of a single thread, for a few small matrices: large pages are not asked for, which takes a while to prepare. */
     static SimdBackend small() {
-        return new SimdBackend(new Threads(1, "small"), "", false);
+        return new SimdBackend(new Threads(1, "small"), "", new WorkerPool(1), false);
     }
 
-    private SimdBackend(Threads chosen, String note, boolean slabs) {
-        int threads = chosen.count();
-        if (threads < 1) {
-            throw new IllegalArgumentException("expected at least 1 thread, found " + threads);
-        }
+    private SimdBackend(Threads chosen, String note, WorkerPool pool, boolean slabs) {
         this.threads = chosen.toString();
         this.note = note;
         this.room = slabs ? new Slabs(weights) : weights;
-        this.pool = new WorkerPool(threads);
+        this.pool = pool;
         this.matmul = new MatmulTask(pool);
         this.attention = new AttentionTask(pool);
         this.site = new SiteTask(pool);
-        this.gated = new RowTasks.Gated(threads);
+        this.gated = new RowTasks.Gated(pool.threads());
         this.mixture = new MixtureTask(pool, matmul, gated);
         this.argmax = new ArgmaxTask(pool);
     }

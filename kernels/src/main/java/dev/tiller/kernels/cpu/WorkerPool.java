@@ -11,7 +11,8 @@ import java.util.concurrent.locks.LockSupport;
  * units that it takes from the front in falling portions; who is done with its own helps the others from the back of
  * theirs. So each thread walks through one range as long as all have a core, and one that loses its core delays nobody
  * but for the portion it holds. Who computes a unit must not matter to its result. Idle threads spin for a short while
- * and then park, the asking thread too.
+ * and then park, the asking thread too. No more threads take part than there are processors, see {@link Parties}: woken
+ * for each task, the others would take the processors from those that are at work.
  *
  * <p>One thread at a time may ask; a unit that asks does the units of its task itself, one after the other. An interrupt
  * of the asking thread does not disturb the work and is kept for the caller to see.
@@ -63,6 +64,7 @@ final class WorkerPool implements AutoCloseable {
     private final AtomicReferenceArray<Thread> users = new AtomicReferenceArray<>(3 * APART);
 
     private final Worker[] workers;
+    private final Parties parties;
     private final long spinNanos;
     private final Object closing = new Object();
 
@@ -77,10 +79,17 @@ final class WorkerPool implements AutoCloseable {
     private volatile Thread waiting;
 
     WorkerPool(int threads) {
+        this(threads, Parties.of(threads));
+    }
+
+    /** @param parties how many of the threads take part in a task */
+    WorkerPool(int threads, Parties parties) {
+        this.parties = parties;
         state = new AtomicLongArray((threads + 2) * APART);
         finished = threads * APART;
         closed = finished + APART;
-        spinNanos = threads <= Runtime.getRuntime().availableProcessors() ? SPIN_NANOS : CROWDED_SPIN_NANOS;
+        boolean crowded = parties.count() > Runtime.getRuntime().availableProcessors();
+        spinNanos = crowded ? CROWDED_SPIN_NANOS : SPIN_NANOS;
         workers = new Worker[threads - 1];
         for (int i = 0; i < workers.length; i++) {
             workers[i] = new Worker(i + 1);
@@ -104,6 +113,11 @@ final class WorkerPool implements AutoCloseable {
         return workers.length + 1;
     }
 
+    /** How many of them take part at present. */
+    int parties() {
+        return parties.count();
+    }
+
     /**
      * Does all units of a task and returns when they are done. What a unit throws is thrown here, with what others throw
      * as suppressed; units not begun by then are left out.
@@ -123,7 +137,7 @@ final class WorkerPool implements AutoCloseable {
                 throw new IllegalStateException(STOPPED);
             }
             if (workers.length > 0 && units > portion) {
-                share(task, units, Math.max(1, portion));
+                begin(task, units, Math.max(1, portion));
             } else if (units > 0) {
                 task.run(0, units, 0);
             }
@@ -148,10 +162,19 @@ final class WorkerPool implements AutoCloseable {
                 + (now == null ? "another" : now.getName()));
     }
 
-    private void share(Task task, int units, int portion) {
+    private void begin(Task task, int units, int portion) {
+        long start = System.nanoTime();
+        int n = Math.min(parties.count(start), Math.ceilDiv(units, portion));
+        if (n > 1) {
+            share(task, units, portion, n, start);
+        } else {
+            task.run(0, units, 0);
+        }
+    }
+
+    private void share(Task task, int units, int portion, int n, long start) {
         int size = Math.ceilDiv(units, MOST);
         int all = Math.ceilDiv(units, size);
-        int n = Math.min(threads(), Math.ceilDiv(units, portion));
         this.task = task;
         this.units = units;
         this.grain = size;
@@ -165,23 +188,20 @@ final class WorkerPool implements AutoCloseable {
             state.setRelease(i * APART, number << 2 * BITS | from << BITS | to);
         }
         // The first portion is nobody else's and goes ahead while the other threads get to see the shares: asking for
-        // it
-        // as for the others, or for a fence, would be to wait for that.
+        // it as
+        // for the others, or for a fence, would be to wait for that.
         wake(0);
         int end = (int) Math.min(units, begun * (long) size);
         attempt(task, 0, end, 0);
         VarHandle.fullFence(); // the shares are there before it is asked once more who is parked
         wake(0);
         finishedBefore += units - end - work(0);
-        awaitFinished(finishedBefore);
+        awaitFinished(finishedBefore, start);
         Throwable thrown = failure;
-        if (thrown != null) {
-            failure = null;
-            throwAgain(thrown);
+        if (thrown == null) {
+            return;
         }
-    }
-
-    private static void throwAgain(Throwable thrown) {
+        failure = null;
         switch (thrown) {
             case RuntimeException e -> throw e;
             case Error e -> throw e;
@@ -266,8 +286,12 @@ final class WorkerPool implements AutoCloseable {
         }
     }
 
-    /** Waits until the workers have done so many units in all. */
-    private void awaitFinished(long target) {
+    /**
+     * Waits until the workers have done so many units in all.
+     *
+     * @param begin when the task began
+     */
+    private void awaitFinished(long target, long begin) {
         if (state.get(finished) == target) {
             return;
         }
@@ -276,6 +300,8 @@ final class WorkerPool implements AutoCloseable {
             Thread.onSpinWait();
             if (spins % SPINS_PER_CLOCK == 0 && System.nanoTime() - start > spinNanos) {
                 parkUntilFinished(target);
+                long end = System.nanoTime();
+                parties.waited(end - start, start - begin, end);
                 return;
             }
         }

@@ -21,11 +21,13 @@ import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.RepetitionInfo;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Eight workers while other threads load every core: nothing is lost, done twice or left hanging. The time limits are far
- * beyond what a pool needs that copes with threads without a core, and only tell hanging and collapse from working.
+ * Eight workers while other threads load every core, all taking part or as many as the pool makes use of: nothing is lost,
+ * done twice or left hanging. The time limits are far beyond what a pool needs that copes with threads without a core, and
+ * only tell hanging and collapse from working.
  */
 @Timeout(240)
 class WorkerPoolStressTest {
@@ -92,11 +94,11 @@ class WorkerPoolStressTest {
 
     /** Regions of all sizes, some of which throw, while somebody interrupts the caller and the workers. */
     @ParameterizedTest
-    @ValueSource(longs = {1, 2, 3})
-    void everyUnitIsDoneOnceWhateverHappensAround(long seed) {
+    @CsvSource({"1,true", "2,true", "3,true", "1,false", "2,false"})
+    void everyUnitIsDoneOnceWhateverHappensAround(long seed, boolean all) {
         Random random = new Random(seed);
         Thread caller = Thread.currentThread();
-        try (WorkerPool pool = new WorkerPool(THREADS)) {
+        try (WorkerPool pool = all ? Crowd.pool(THREADS) : new WorkerPool(THREADS)) {
             helper(() -> interrupt(caller, seed));
             for (int region = 0; region < 8000; region++) {
                 int units = random.nextInt(10) == 0 ? random.nextInt(3000) : random.nextInt(60);
@@ -164,7 +166,7 @@ class WorkerPoolStressTest {
     /** An interrupt that comes during a region is there when it has ended; the workers' own ones are not kept. */
     @RepeatedTest(20)
     void theInterruptOfTheCallerIsKept(RepetitionInfo repetition) {
-        try (WorkerPool pool = new WorkerPool(THREADS)) {
+        try (WorkerPool pool = Crowd.pool(THREADS)) {
             Thread caller = Thread.currentThread();
             AtomicInteger sum = new AtomicInteger();
             pool.run(
@@ -189,7 +191,7 @@ class WorkerPoolStressTest {
     void closingMayComeAtAnyTime(long seed) throws InterruptedException {
         Random random = new Random(seed);
         for (int round = 0; round < 60; round++) {
-            WorkerPool pool = new WorkerPool(THREADS);
+            WorkerPool pool = Crowd.pool(THREADS);
             List<Throwable> ends = new ArrayList<>();
             AtomicInteger inside = new AtomicInteger();
             Set<String> wrong = ConcurrentHashMap.newKeySet();
@@ -245,7 +247,7 @@ class WorkerPoolStressTest {
     @RepeatedTest(30)
     void aUnitMayClose(RepetitionInfo repetition) {
         AtomicInteger sum = new AtomicInteger();
-        WorkerPool pool = new WorkerPool(THREADS);
+        WorkerPool pool = Crowd.pool(THREADS);
         pool.run(
                 (from, to, worker) -> {
                     for (int u = from; u < to; u++) {
@@ -265,7 +267,7 @@ class WorkerPoolStressTest {
     /** A task that runs another one does it with the number of the thread it is on; a stranger is told off. */
     @RepeatedTest(10)
     void tasksInsideTasksAndOtherThreads() throws InterruptedException {
-        try (WorkerPool pool = new WorkerPool(THREADS)) {
+        try (WorkerPool pool = Crowd.pool(THREADS)) {
             AtomicIntegerArray inside = new AtomicIntegerArray(32 * 16);
             AtomicInteger wrongNumber = new AtomicInteger();
             Throwable[] stranger = new Throwable[1];

@@ -29,7 +29,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class WorkerPoolTest {
     @Test
     void everyUnitIsDoneExactlyOnceInEveryTask() {
-        try (WorkerPool pool = new WorkerPool(8)) {
+        try (WorkerPool pool = Crowd.pool(8)) {
             Random random = new Random(1);
             for (int round = 0; round < 20_000; round++) {
                 int units = random.nextInt(40);
@@ -57,7 +57,7 @@ class WorkerPoolTest {
     @Test
     void plainWritesOfUnitsAreSeenAfterwards() {
         int[] data = new int[64];
-        try (WorkerPool pool = new WorkerPool(8)) {
+        try (WorkerPool pool = Crowd.pool(8)) {
             for (int round = 1; round <= 5000; round++) {
                 int value = round;
                 pool.run(
@@ -77,7 +77,7 @@ class WorkerPoolTest {
 
     @Test
     void whatAUnitThrowsReachesTheCallerAfterTheOthersHaveFinished() {
-        try (WorkerPool pool = new WorkerPool(4)) {
+        try (WorkerPool pool = Crowd.pool(4)) {
             for (int bad = 0; bad < 16; bad++) {
                 int thrower = bad;
                 AtomicIntegerArray done = new AtomicIntegerArray(16);
@@ -118,7 +118,7 @@ class WorkerPoolTest {
     /** Eight units that wait for each other need eight threads. */
     @Test
     void parkedThreadsAreWoken() {
-        try (WorkerPool pool = new WorkerPool(8)) {
+        try (WorkerPool pool = Crowd.pool(8)) {
             for (int round = 0; round < 5; round++) {
                 LockSupport.parkNanos(20_000_000); // long enough for the workers to park
                 CyclicBarrier all = new CyclicBarrier(8);
@@ -132,7 +132,7 @@ class WorkerPoolTest {
     @ValueSource(ints = {2, 6})
     void noWakeUpIsLost(int threads) {
         Random random = new Random(threads);
-        try (WorkerPool pool = new WorkerPool(threads)) {
+        try (WorkerPool pool = Crowd.pool(threads)) {
             for (int round = 0; round < 4000; round++) {
                 // A thread parks after 5 us where threads are more than cores, else after 200 us.
                 int pause = (round % 2 == 0 ? 0 : 195_000) + random.nextInt(15_000);
@@ -157,7 +157,7 @@ class WorkerPoolTest {
     /** A worker that is stuck in its first units finds all others done, those of its own share too. */
     @Test
     void whoIsStuckIsHelped() {
-        try (WorkerPool pool = new WorkerPool(2)) {
+        try (WorkerPool pool = Crowd.pool(2)) {
             for (int round = 0; round < 50; round++) {
                 AtomicInteger done = new AtomicInteger();
                 AtomicBoolean stuck = new AtomicBoolean();
@@ -181,7 +181,7 @@ class WorkerPoolTest {
 
     @Test
     void afterAFailureNoMoreUnitsAreBegun() {
-        try (WorkerPool pool = new WorkerPool(2)) {
+        try (WorkerPool pool = Crowd.pool(2)) {
             AtomicInteger begun = new AtomicInteger();
             CountDownLatch failing = new CountDownLatch(1);
             assertThrows(
@@ -208,7 +208,7 @@ class WorkerPoolTest {
     @Test
     void anInterruptedWorkerIsIdleAgain() {
         Set<Thread> before = workers();
-        try (WorkerPool pool = new WorkerPool(2)) {
+        try (WorkerPool pool = Crowd.pool(2)) {
             pool.run((from, to, worker) -> {}, 2, 1);
             Set<Thread> own = workers();
             own.removeAll(before);
@@ -235,7 +235,7 @@ class WorkerPoolTest {
     void closeEndsTheThreadsWhetherTheySpinOrPark() {
         Set<Thread> before = workers();
         for (int round = 0; round < 50; round++) {
-            WorkerPool pool = new WorkerPool(8);
+            WorkerPool pool = Crowd.pool(8);
             assertTrue(workers().stream().allMatch(Thread::isDaemon));
             if (round % 2 == 0) {
                 pool.run((from, to, worker) -> {}, 8, 1);
