@@ -1,7 +1,6 @@
 package dev.tiller.kernels.cpu;
 
 import static org.junit.jupiter.api.Assertions.assertDoesNotThrow;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -9,15 +8,9 @@ import dev.tiller.kernels.Activation;
 import dev.tiller.kernels.Norm;
 import dev.tiller.kernels.WeightFormat;
 import dev.tiller.kernels.scalar.ScalarBackend;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 class WarmUpTest {
@@ -86,40 +79,5 @@ class WarmUpTest {
             return false;
         }
         return true;
-    }
-
-    /** A pattern that matches nothing any more would only make the start slow, which no other test would see. */
-    @Test
-    void everyPatternForTheCompilerMatchesMethods() throws IOException {
-        List<String> unmatched = new ArrayList<>();
-        List<String> lines = Files.readAllLines(Path.of("src/main/jvm/kernels.compile"));
-        for (String line : lines) {
-            if (line.equals("quiet")) {
-                continue;
-            }
-            String[] pattern = line.split(",")[1].split("::");
-            String type = pattern[0].substring(pattern[0].lastIndexOf('.') + 1).replace("*", "");
-            try (Stream<Path> classes = Files.list(Path.of("target/classes/dev/tiller/kernels/cpu"))) {
-                boolean found = classes.map(f -> f.getFileName().toString().replace(".class", ""))
-                        .filter(n -> pattern[0].endsWith("*") ? n.startsWith(type) : n.equals(type))
-                        .anyMatch(n -> hasMethod(n, pattern[1]));
-                if (!found) {
-                    unmatched.add(line);
-                }
-            }
-        }
-        assertTrue(lines.size() > 10, "patterns");
-        assertTrue(unmatched.isEmpty(), "without a method: " + unmatched);
-    }
-
-    private static boolean hasMethod(String type, String method) {
-        try {
-            Class<?> c = Class.forName("dev.tiller.kernels.cpu." + type);
-            return Arrays.stream(c.getDeclaredMethods())
-                    .anyMatch(m -> method.equals("*") || m.getName().equals(method));
-        } catch (ClassNotFoundException e) {
-            assertFalse(true, "class file without a class: " + type);
-            return false;
-        }
     }
 }
