@@ -32,22 +32,36 @@ final class HfDirectory implements ModelSource {
     }
 
     static HfDirectory open(Path directory) {
-        ModelConfig config = ModelConfig.read(directory.resolve("config.json"));
+        Path configJson = directory.resolve("config.json");
+        ModelConfig config = ModelConfig.read(configJson);
         GenerationConfig generation = GenerationConfig.read(directory.resolve("generation_config.json"), config);
         ShardedTensors weights = ShardedTensors.open(directory);
         Map<String, TensorView> tensors = WeightNames.of(config.modelType()).canonical(weights.tensors(), config);
-        return new HfDirectory(directory, untiedIfDifferent(config, tensors), generation, weights, tensors);
+        config = tiedAsStored(config, tensors, configJson);
+        return new HfDirectory(directory, config, generation, weights, tensors);
     }
 
     /**
-     * A tied model that nevertheless stores an output head different from its embedding is computed with that head, as
-     * transformers does.
+     * Whether embedding and output head are one matrix, as transformers finds it. A tied model that nevertheless stores a
+     * head different from its embedding is computed with that head; one that stores the matrix only as its head has it as
+     * its embedding, too. A whole that says it is tied is so without a head, whatever its text part says.
      */
-    private static ModelConfig untiedIfDifferent(ModelConfig config, Map<String, TensorView> tensors) {
+    private static ModelConfig tiedAsStored(ModelConfig config, Map<String, TensorView> tensors, Path configJson) {
         WeightNames names = WeightNames.of(config.modelType());
         TensorView head = tensors.get(names.name(WeightRole.LM_HEAD));
         TensorView embedding = tensors.get(names.name(WeightRole.EMBED));
-        if (!config.tiedEmbeddings() || head == null || embedding == null) {
+        if (head == null
+                && embedding != null
+                && !config.tiedEmbeddings()
+                && !config.partOf().isEmpty()) {
+            return config.withTiedEmbeddings(
+                    Json.boolOr(Json.readObject(configJson), "tie_word_embeddings", false, configJson.toString()));
+        }
+        if (!config.tiedEmbeddings() || head == null) {
+            return config;
+        }
+        if (embedding == null) {
+            tensors.put(names.name(WeightRole.EMBED), tensors.remove(names.name(WeightRole.LM_HEAD)));
             return config;
         }
         boolean same = head.dtype() == embedding.dtype() && head.data().mismatch(embedding.data()) < 0;

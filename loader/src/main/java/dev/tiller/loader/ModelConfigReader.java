@@ -2,6 +2,7 @@ package dev.tiller.loader;
 
 import com.google.gson.JsonNull;
 import com.google.gson.JsonObject;
+import com.google.gson.JsonPrimitive;
 import dev.tiller.loader.ModelConfig.Attention;
 import dev.tiller.loader.ModelConfig.Block;
 import dev.tiller.loader.ModelConfig.HeadNorm;
@@ -127,6 +128,7 @@ final class ModelConfigReader {
                     + " BF16), found " + Messages.quote(method));
         }
         values.only("clip_qkv", JsonNull.INSTANCE);
+        values.only("is_causal", new JsonPrimitive(true));
         family.only().forEach(values::only);
     }
 

@@ -63,4 +63,19 @@ public record RopeConfig(
             int rotaryDim) {
         this(type, theta, factor, lowFreqFactor, highFreqFactor, originalMaxPositions, rotaryDim, 1, null, null);
     }
+
+    /** The same with another base. */
+    RopeConfig withTheta(double other) {
+        return new RopeConfig(
+                type,
+                other,
+                factor,
+                lowFreqFactor,
+                highFreqFactor,
+                originalMaxPositions,
+                rotaryDim,
+                attentionFactor,
+                ramp,
+                divisors);
+    }
 }

@@ -6,8 +6,8 @@ import java.util.Set;
 import java.util.TreeSet;
 
 /**
- * Reads the rotary settings of a config.json: the nested rope_parameters win over rope_scaling, both over keys at the top
- * level. Where blocks with and without a window have their own (Gemma 3), rope_parameters holds one object for each kind.
+ * Reads the rotary settings of a config.json: rope_parameters, in older files rope_scaling, both before keys at the top
+ * level; where a file has both, they must scale alike. Where blocks with and without a window have their own (Gemma 3), rope_parameters holds one object for each kind.
  */
 final class RopeReader {
     private static final Set<String> TYPES = Set.of("default", "linear", "dynamic", "llama3", "yarn", "longrope");
@@ -44,7 +44,23 @@ final class RopeReader {
     }
 
     RopeConfig global() {
-        return read(settings("full_attention", true), values.above0("rope_theta"));
+        RopeConfig rope = global(settings("full_attention", true));
+        Settings older = settings("rope_scaling", "full_attention", true);
+        // transformers goes by the older key then and forgets the base of the newer one, which nobody can have meant
+        if (older != null && !sameButForTheta(global(older), rope)) {
+            throw new TillerException(
+                    source + ": key \"rope_scaling\": expected none beside \"rope_parameters\", or the same"
+                            + " settings, found " + older.json);
+        }
+        return rope;
+    }
+
+    private RopeConfig global(Settings s) {
+        return read(s, values.above0("rope_theta"));
+    }
+
+    private static boolean sameButForTheta(RopeConfig a, RopeConfig b) {
+        return a.withTheta(b.theta()).equals(b);
     }
 
     /** Of blocks with a window. The scaling at the top level is not theirs. */
@@ -53,19 +69,24 @@ final class RopeReader {
     }
 
     private Settings settings(String kind, boolean scaled) {
-        Settings found = new Settings(new JsonObject(), source);
-        for (String key : List.of("rope_scaling", "rope_parameters")) {
-            if (Json.has(json, key)) {
-                JsonObject nested = Json.object(json, key, source);
-                String where = source + ": " + key;
-                if (Json.has(nested, kind)) {
-                    found = new Settings(Json.object(nested, kind, where), where + ": " + kind);
-                } else if (scaled && !Json.has(nested, "sliding_attention")) {
-                    found = new Settings(nested, where);
-                }
-            }
+        Settings newer = settings("rope_parameters", kind, scaled);
+        Settings older = newer != null ? newer : settings("rope_scaling", kind, scaled);
+        return older != null ? older : new Settings(new JsonObject(), source);
+    }
+
+    /** What one key says of blocks of that kind, or null if it says nothing. */
+    private Settings settings(String key, String kind, boolean scaled) {
+        if (!Json.has(json, key)) {
+            return null;
         }
-        return found;
+        JsonObject nested = Json.object(json, key, source);
+        String where = source + ": " + key;
+        if (Json.has(nested, kind)) {
+            return new Settings(Json.object(nested, kind, where), where + ": " + kind);
+        }
+        return scaled && !nested.isEmpty() && !Json.has(nested, "sliding_attention")
+                ? new Settings(nested, where)
+                : null;
     }
 
     private RopeConfig read(Settings s, double topTheta) {

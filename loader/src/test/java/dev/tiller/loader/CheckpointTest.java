@@ -297,6 +297,52 @@ class CheckpointTest {
         }
     }
 
+    /** A tool that writes shared matrices once keeps the name that comes first in the alphabet. */
+    @Test
+    void aTiedModelMayStoreItsMatrixAsTheHead() throws IOException {
+        ModelConfig tied = config(",\"tie_word_embeddings\":true");
+        float[] matrix = new float[20];
+        for (int i = 0; i < matrix.length; i++) {
+            matrix[i] = i;
+        }
+        SafetensorsWriter stored = new SafetensorsWriter();
+        WeightNames names = WeightNames.of("llama");
+        names.expected(tied).forEach((name, role) -> {
+            boolean embedding = role == WeightRole.EMBED;
+            long[] shape = role.shape(tied);
+            int count = (int) Arrays.stream(shape).reduce(1, (a, b) -> a * b);
+            stored.add(embedding ? "lm_head.weight" : name, shape, embedding ? matrix : new float[count]);
+        });
+        single(stored);
+        try (Checkpoint model = Checkpoint.open(directory)) {
+            assertTrue(model.config().tiedEmbeddings());
+            model.checkShapes();
+            assertArrayEquals(matrix, model.tensor("model.embed_tokens.weight").toFloats());
+            assertEquals(List.of(), model.unused());
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void aTextPartWithoutAHeadIsTiedIfTheWholeIs(boolean whole) throws IOException {
+        ModelConfig tied = config(",\"tie_word_embeddings\":true");
+        single(weights(tied));
+        String text = Files.readString(directory.resolve("config.json"))
+                .replace("\"tie_word_embeddings\":true", "\"tie_word_embeddings\":false");
+        Files.writeString(
+                directory.resolve("config.json"),
+                "{\"model_type\":\"mistral3\",\"tie_word_embeddings\":" + whole + ",\"text_config\":"
+                        + text.replace("\"llama\"", "\"mistral\"") + "}");
+        try (Checkpoint model = Checkpoint.open(directory)) {
+            assertEquals(whole, model.config().tiedEmbeddings());
+            if (!whole) {
+                assertError(model::checkShapes, "lm_head.weight");
+            } else {
+                model.checkShapes();
+            }
+        }
+    }
+
     /** Two shards, x and y, and an index with that weight_map. */
     private void index(String weightMap) throws IOException {
         config("");

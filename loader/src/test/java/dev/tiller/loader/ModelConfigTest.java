@@ -112,15 +112,36 @@ class ModelConfigTest {
 
     @Test
     void nestedRopeWins() {
-        ModelConfig config = parse(
-                "llama",
-                ",\"rope_theta\":5.0,\"rope_scaling\":{\"type\":\"linear\",\"factor\":3},"
-                        + "\"rope_parameters\":{\"rope_theta\":7,\"rope_type\":\"linear\",\"factor\":2.5}");
-        assertEquals(new RopeConfig("linear", 7, 2.5, 0, 0, 0, 16), config.rope());
+        String older = ",\"rope_theta\":5.0,\"rope_scaling\":{\"type\":\"linear\",\"factor\":3}";
         assertEquals(
                 new RopeConfig("linear", 5, 3, 0, 0, 0, 16),
-                parse("llama", ",\"rope_theta\":5.0,\"rope_scaling\":{\"type\":\"linear\",\"factor\":3}")
-                        .rope());
+                parse("llama", older).rope());
+        String newer = ",\"rope_parameters\":{\"rope_theta\":7,\"rope_type\":\"linear\",\"factor\":%s}";
+        RopeConfig three = new RopeConfig("linear", 7, 3, 0, 0, 0, 16);
+        assertEquals(three, parse("llama", newer.formatted("3")).rope());
+        assertEquals(three, parse("llama", older + newer.formatted("3.0")).rope());
+        assertEquals(
+                three,
+                parse("llama", ",\"rope_scaling\":{}" + newer.formatted("3")).rope());
+        assertEquals(
+                three,
+                parse("llama", ",\"rope_scaling\":null" + newer.formatted("3")).rope());
+    }
+
+    /** As after the advice to add rope_scaling to a file that a newer transformers wrote. */
+    @Test
+    void twoKindsOfScalingAreRefused() {
+        for (String parameters :
+                List.of("{\"rope_type\":\"default\",\"rope_theta\":7}", "{\"rope_type\":\"linear\",\"factor\":2}")) {
+            TillerException e = assertThrows(
+                    TillerException.class,
+                    () -> parse(
+                            "llama",
+                            ",\"rope_scaling\":{\"type\":\"linear\",\"factor\":3},\"rope_parameters\":" + parameters));
+            assertTrue(
+                    e.getMessage().contains("key \"rope_scaling\": expected none beside \"rope_parameters\""),
+                    e.getMessage());
+        }
     }
 
     @Test
@@ -162,6 +183,7 @@ class ModelConfigTest {
                 "rope_theta|0",
                 "rope_scaling|\"linear\"",
                 "partial_rotary_factor|0.5",
+                "is_causal|false",
             })
     void refusesNonsense(String key, String value) {
         TillerException e = assertThrows(TillerException.class, () -> with(key, value));

@@ -1,6 +1,7 @@
 package dev.tiller.bench.start;
 
 import dev.tiller.kernels.Backends;
+import dev.tiller.loader.TillerException;
 import dev.tiller.persona.cli.Console;
 import dev.tiller.persona.cli.Main;
 import java.io.ByteArrayOutputStream;
@@ -33,15 +34,8 @@ public final class Rehearsal {
             generate(
                     "--backend", "simd", "--weights", format, "--max-tokens", TOKENS, "--prompt", "Will my plan work?");
         }
-        Path file = Files.createTempFile("tiller-rehearsal", ".gguf");
-        try {
-            SmallGguf.write(file);
-            String model = file.toString();
-            generate("--backend", "scalar", "--model", model, "--max-tokens", "2", "--prompt", SmallGguf.TEXT);
-        } finally {
-            Files.delete(file);
-        }
-        Backends.open("auto", 1).close();
+        readGguf();
+        lookForCuda();
         try (Stream<Path> jars = Files.list(Path.of(args[0]))) {
             for (Path jar : jars.filter(Rehearsal::isOwn).toList()) {
                 load(jar);
@@ -50,7 +44,37 @@ public final class Rehearsal {
         System.exit(0); // threads that wait for something may remain
     }
 
+    private static void readGguf() {
+        try {
+            Path file = Files.createTempFile("tiller-rehearsal", ".gguf");
+            try {
+                SmallGguf.write(file);
+                String model = file.toString();
+                run("--backend", "scalar", "--model", model, "--max-tokens", "2", "--prompt", SmallGguf.TEXT);
+            } finally {
+                Files.delete(file);
+            }
+        } catch (IOException e) {
+            System.err.println("no GGUF file was read: " + e); // the rest is worth keeping
+        }
+    }
+
+    private static void lookForCuda() {
+        try {
+            Backends.open("auto", 1).close();
+        } catch (TillerException | LinkageError e) {
+            System.err.println("no backend was looked for: " + e);
+        }
+    }
+
     private static void generate(String... options) {
+        int code = run(options);
+        if (code != 0) {
+            System.exit(code);
+        }
+    }
+
+    private static int run(String... options) {
         List<String> command = new ArrayList<>(List.of("generate", "--no-cache", "--ignore-eos"));
         command.addAll(List.of(options));
         ByteArrayOutputStream errors = new ByteArrayOutputStream();
@@ -58,8 +82,8 @@ public final class Rehearsal {
         int code = Main.run(console, command.toArray(String[]::new));
         if (code != 0) {
             System.err.print(errors);
-            System.exit(code);
         }
+        return code;
     }
 
     private static boolean isOwn(Path jar) {

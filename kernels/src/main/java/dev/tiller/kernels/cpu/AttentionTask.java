@@ -25,6 +25,9 @@ final class AttentionTask implements WorkerPool.Task {
     /** Units for each thread below which parts are spread over the threads. */
     private static final int UNITS_PER_THREAD = 4;
 
+    /** Numbers that parts may leave behind (32 MB): memory that nobody was told of. */
+    private static final long MOST_PART_FLOATS = 8 << 20;
+
     /** Multiply-adds worth handing to another thread, about a microsecond. */
     private static final long WORTH = 40_000;
 
@@ -73,9 +76,14 @@ final class AttentionTask implements WorkerPool.Task {
             cost += 2L * spec.heads() * spec.headDim() * (p + 1 - Arguments.first(p, spec.window()));
         }
         int n = Math.multiplyExact(runs, spec.kvHeads());
-        spread = pool.threads() > 1 && n < UNITS_PER_THREAD * pool.threads() && cost > WORTH;
+        int parties = pool.parties();
+        spread = parties > 1 && n < UNITS_PER_THREAD * parties && cost > WORTH;
         if (spread) {
-            n = countParts();
+            int units = countParts();
+            spread = (long) units * mostQueries * KvPanels.padded(spec.headDim()) <= MOST_PART_FLOATS;
+            n = spread ? units : n;
+        }
+        if (spread) {
             parts.grow(Math.multiplyExact(n, mostQueries), KvPanels.padded(spec.headDim()));
         }
         pool.run(this, n, Math.clamp(WORTH * n / Math.max(1, cost), 1, Math.max(1, n)));

@@ -24,7 +24,7 @@ final class PartSums {
             total = new float[n * 5 / 4];
         }
         if (sums.length < (long) n * columns) {
-            sums = new float[(int) Math.min(Integer.MAX_VALUE - 8, Math.multiplyExact((long) n, columns) * 5 / 4)];
+            sums = new float[Math.toIntExact((long) n * columns * 5 / 4)];
         }
     }
 

@@ -187,9 +187,9 @@ final class WorkerPool implements AutoCloseable {
             long to = (long) all * (i + 1) / n;
             state.setRelease(i * APART, number << 2 * BITS | from << BITS | to);
         }
-        // The first portion is nobody else's and goes ahead while the other threads get to see the shares: asking for
-        // it as
-        // for the others, or for a fence, would be to wait for that.
+        // The first portion is nobody else's and goes ahead while the other threads get to see the shares: to ask for
+        // it
+        // as for the others, or for a fence, would be to wait for that.
         wake(0);
         int end = (int) Math.min(units, begun * (long) size);
         attempt(task, 0, end, 0);
