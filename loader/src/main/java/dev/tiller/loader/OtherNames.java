@@ -3,6 +3,7 @@ package dev.tiller.loader;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -40,28 +41,37 @@ final class OtherNames {
     /** Tensors under the usual names. Those that would collide, or that nobody knows, stay as they are. */
     Map<String, TensorView> canonical(Map<String, TensorView> tensors, WeightNames names, ModelConfig config) {
         Map<String, TensorView> begun = beginningsAsUsual(tensors);
-        Map<String, TensorView> out = new LinkedHashMap<>();
-        begun.forEach((name, tensor) -> {
-            Map<String, TensorView> usual = usual(name, tensor, names, config);
-            if (usual.keySet().stream().anyMatch(begun::containsKey)) {
-                out.put(name, tensor);
-            } else {
-                out.putAll(usual);
-            }
-        });
-        return out;
+        Map<String, Map<String, TensorView>> usual = new LinkedHashMap<>();
+        begun.forEach((name, tensor) -> usual.put(name, usual(name, tensor, names, config)));
+        return withoutCollisions(begun, usual);
     }
 
-    /** The same with the usual beginnings. */
+    /** The same with the usual beginnings; those that would collide stay as they are. */
     <T> Map<String, T> beginningsAsUsual(Map<String, T> tensors) {
-        Map<String, T> out = new LinkedHashMap<>();
+        Map<String, Map<String, T>> usual = new LinkedHashMap<>();
         tensors.forEach((name, tensor) -> {
             String other = prefixes.keySet().stream()
                     .filter(name::startsWith)
                     .findFirst()
                     .map(prefix -> prefixes.get(prefix) + name.substring(prefix.length()))
                     .orElse(name);
-            out.put(tensors.containsKey(other) ? name : other, tensor);
+            usual.put(name, Map.of(other, tensor));
+        });
+        return withoutCollisions(tensors, usual);
+    }
+
+    /** What each becomes, but for those that would take the name of another or the name that another would take. */
+    private static <T> Map<String, T> withoutCollisions(Map<String, T> tensors, Map<String, Map<String, T>> usual) {
+        Map<String, Integer> takers = new HashMap<>();
+        usual.values().forEach(names -> names.keySet().forEach(name -> takers.merge(name, 1, Integer::sum)));
+        Map<String, T> out = new LinkedHashMap<>();
+        tensors.forEach((name, tensor) -> {
+            Map<String, T> become = usual.get(name);
+            if (become.keySet().stream().anyMatch(n -> tensors.containsKey(n) || takers.get(n) > 1)) {
+                out.put(name, tensor);
+            } else {
+                out.putAll(become);
+            }
         });
         return out;
     }

@@ -9,6 +9,7 @@ import com.google.gson.JsonObject;
 import dev.tiller.loader.ModelConfig.HeadNorm;
 import dev.tiller.loader.ModelConfig.Rotation;
 import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -413,5 +414,18 @@ class FamiliesTest {
                 gpt2.others().beginningsAsUsual(bare));
         Map<String, Integer> both = Map.of("wte.weight", 1, "transformer.wte.weight", 2);
         assertEquals(both, gpt2.others().beginningsAsUsual(both));
+    }
+
+    /** Two beginnings that stand for the same; whichever comes first, none is lost. */
+    @Test
+    void prefixesWithOneMeaningCollide() {
+        OtherNames names = new OtherNames(Map.of("a.", "model.", "b.", "model."), Map.of());
+        for (List<String> order : List.of(List.of("a.x", "b.x", "b.y"), List.of("b.y", "b.x", "a.x"))) {
+            Map<String, String> tensors = new LinkedHashMap<>();
+            order.forEach(name -> tensors.put(name, "tensor " + name));
+            assertEquals(
+                    Map.of("a.x", "tensor a.x", "b.x", "tensor b.x", "model.y", "tensor b.y"),
+                    names.beginningsAsUsual(tensors));
+        }
     }
 }

@@ -46,6 +46,11 @@ final class Budget {
         }
     }
 
+    /** What was used, in steps; to make text costs about twice what it costs to {@link #scan} it. */
+    long used() {
+        return steps + (chars >> 5);
+    }
+
     void enter() {
         if (++depth > MAX_DEPTH) {
             throw Fault.limit("the template nests too deeply (limit " + MAX_DEPTH + ")");

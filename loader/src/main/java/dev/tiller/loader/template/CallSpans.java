@@ -9,11 +9,20 @@ import java.util.function.UnaryOperator;
 /**
  * Widens the span of a tool call, of which only the strings are known, to all that a template prints for it: brackets,
  * numbers, tags around it. To see what that is, the conversation is rendered with the call twice; what is then in the text
- * twice is the call. Where a template takes no second call, the words of a message in place of its only call show it.
+ * twice is the call. Where a template takes no second call, the words of a message in place of its only call show it. All
+ * these renderings have one bound on their steps; when it is reached, and above {@value #MOST_CALLS} calls, a span reaches
+ * from the call's first string to its last.
  */
 final class CallSpans {
     /** More calls than this are left as their strings: each one needs renderings of the whole conversation. */
     private static final int MOST_CALLS = 300;
+
+    /**
+     * Steps of all these renderings together: otherwise a template that is slow on purpose takes minutes. For so many calls
+     * with results of 4 KB most real templates need 20 to 60 million; a few look through all messages for each of them, and
+     * reach the bound after about half of the calls.
+     */
+    static final long MOST_STEPS = 10 * Budget.MAX_STEPS;
 
     /** Stands for words; no template knows it and nothing in a text is the same. */
     private static final String MARK = Character.toString(0xF0000);
@@ -23,8 +32,11 @@ final class CallSpans {
 
     private final RoleSpans.Rendering rendering;
     private final String rendered;
+    private long stepsLeft;
 
-    CallSpans(RoleSpans.Rendering rendering, String rendered) {
+    /** @param steps of all renderings together; the call at which they are used up and those after it stay their strings */
+    CallSpans(RoleSpans.Rendering rendering, String rendered, long steps) {
+        stepsLeft = steps;
         this.rendering = rendering;
         this.rendered = rendered;
     }
@@ -185,13 +197,19 @@ final class CallSpans {
 
     /** The text with another message in the place of one; null if the template refuses that. */
     private String with(List<?> messages, int message, UnaryOperator<Map<Object, Object>> change) {
+        if (stepsLeft <= 0) {
+            return null;
+        }
         List<Object> others = new ArrayList<>(messages);
         Map<Object, Object> changed = new LinkedHashMap<>((Map<?, ?>) TemplateValues.of(messages.get(message)));
         others.set(message, change.apply(changed));
+        Budget budget = new Budget();
         try {
-            return rendering.with(others, false).chat().text();
+            return rendering.with(others, false).chat(budget).text();
         } catch (TemplateException e) {
             return null;
+        } finally {
+            stepsLeft -= budget.used();
         }
     }
 }

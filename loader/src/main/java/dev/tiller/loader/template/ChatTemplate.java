@@ -62,13 +62,24 @@ public final class ChatTemplate {
      */
     public RenderedChat render(
             List<?> messages, List<?> tools, boolean addGenerationPrompt, Map<String, ?> variables, LocalDateTime now) {
+        return render(messages, tools, addGenerationPrompt, variables, now, new Budget());
+    }
+
+    /** The same, for who wants to know what it took. */
+    RenderedChat render(
+            List<?> messages,
+            List<?> tools,
+            boolean addGenerationPrompt,
+            Map<String, ?> variables,
+            LocalDateTime now,
+            Budget budget) {
         Map<String, Object> context = new HashMap<>(variables);
         context.put("messages", messages);
         context.put("add_generation_prompt", addGenerationPrompt);
         if (tools != null) {
             context.put("tools", tools);
         }
-        Interpreter run = new Interpreter(now);
+        Interpreter run = new Interpreter(now, budget);
         Output output = run(run, context);
         if (run.lostSpans()) {
             throw new TemplateException(
@@ -88,7 +99,7 @@ public final class ChatTemplate {
      * @throws TemplateException if the template refuses or does not support these values
      */
     public String render(Map<String, ?> context, LocalDateTime now) {
-        return run(new Interpreter(now), context).toString();
+        return run(new Interpreter(now, new Budget()), context).toString();
     }
 
     private Output run(Interpreter run, Map<String, ?> context) {

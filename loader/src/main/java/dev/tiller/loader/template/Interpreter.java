@@ -15,7 +15,7 @@ final class Interpreter {
         CONTINUE
     }
 
-    private final Budget budget = new Budget();
+    private final Budget budget;
     private final LocalDateTime now;
     private final Evaluator evaluator = new Evaluator(this);
     private Output output = new Output();
@@ -25,7 +25,8 @@ final class Interpreter {
 
     private int unprinted;
 
-    Interpreter(LocalDateTime now) {
+    Interpreter(LocalDateTime now, Budget budget) {
+        this.budget = budget;
         this.now = now;
     }
 

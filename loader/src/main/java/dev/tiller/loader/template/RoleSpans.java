@@ -41,7 +41,11 @@ public final class RoleSpans {
         }
 
         RenderedChat chat() {
-            return template.render(messages, tools, addGenerationPrompt, variables, now);
+            return chat(new Budget());
+        }
+
+        RenderedChat chat(Budget budget) {
+            return template.render(messages, tools, addGenerationPrompt, variables, now, budget);
         }
     }
 
@@ -84,7 +88,8 @@ public final class RoleSpans {
      * Words, thoughts and tool calls in the order of the text. Words (of strings or of text parts) have the role of their
      * message. Thoughts, between the markers in an assistant's words or under {@code reasoning_content}, {@code reasoning} or
      * {@code thinking}, have the role {@value #THINKING}. A tool call has the role of its message and one span, with all that
-     * the template prints for it ({@link CallSpans}). Thoughts and calls that the template prints in another form than they are
+     * the template prints for it ({@link CallSpans}); in very long conversations, and where the template is very slow, it
+     * goes from the call's first string to its last. Thoughts and calls that the template prints in another form than they are
      * given have none.
      *
      * @param rendering how the text was rendered
@@ -93,6 +98,10 @@ public final class RoleSpans {
      * @throws TillerException if the template changes the words, so that their places are not known
      */
     public static List<RoleSpan> all(Rendering rendering, String rendered, ThinkingMarkers thinking) {
+        return all(rendering, rendered, thinking, CallSpans.MOST_STEPS);
+    }
+
+    static List<RoleSpan> all(Rendering rendering, String rendered, ThinkingMarkers thinking, long callSteps) {
         RoleSpans spans = new RoleSpans(rendering, rendered, MarkedMessages.allOf(rendering.messages(), thinking));
         List<MarkedMessages.Found> found;
         try {
@@ -100,7 +109,7 @@ public final class RoleSpans {
         } catch (TillerException e) {
             found = spans.oneByOne(e);
         }
-        return new CallSpans(rendering, rendered).whole(found);
+        return new CallSpans(rendering, rendered, callSteps).whole(found);
     }
 
     private List<MarkedMessages.Found> together() {

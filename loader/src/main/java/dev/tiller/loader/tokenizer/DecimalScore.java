@@ -1,5 +1,8 @@
 package dev.tiller.loader.tokenizer;
 
+import dev.tiller.loader.Messages;
+import java.math.BigInteger;
+
 /**
  * A score as the tokenizers library reads it from tokenizer.json. Its reader (serde_json) rounds twice: the digits to the
  * nearest float64, then the quotient with a power of ten, so that a score of 17 digits may be off by one in the last place.
@@ -8,17 +11,20 @@ package dev.tiller.loader.tokenizer;
 final class DecimalScore {
     private static final int LARGEST_POWER = 308;
 
+    /** Farther than the digits of any text can bring back. */
+    private static final BigInteger FARTHEST = BigInteger.ONE.shiftLeft(40);
+
     private DecimalScore() {}
 
     /**
      * @param literal a number of JSON
-     * @throws NumberFormatException if it is none
+     * @throws NumberFormatException if it is none, or beyond float64: the library refuses such a file
      */
     static double parse(String literal) {
         double exact = Double.parseDouble(literal);
         int mark = Math.max(literal.indexOf('e'), literal.indexOf('E'));
         String digits = mark < 0 ? literal : literal.substring(0, mark);
-        long power = mark < 0 ? 0 : Long.parseLong(literal.substring(mark + 1));
+        long power = mark < 0 ? 0 : exponent(literal.substring(mark + 1));
         long significand = 0;
         boolean fraction = false;
         boolean full = false;
@@ -33,8 +39,15 @@ final class DecimalScore {
             }
         }
         double value = scaled(unsigned(significand), power);
-        // beyond float64 the library refuses the file
-        return Double.isFinite(value) ? Math.copySign(value, exact) : exact;
+        if (!Double.isFinite(value) || !Double.isFinite(exact)) {
+            throw new NumberFormatException("expected a score within float64, found " + Messages.quote(literal));
+        }
+        return Math.copySign(value, exact);
+    }
+
+    /** As far as it fits: beyond that, the score is zero or too large whatever its digits are. */
+    private static long exponent(String digits) {
+        return new BigInteger(digits).min(FARTHEST).max(FARTHEST.negate()).longValueExact();
     }
 
     private static double scaled(double significand, long power) {

@@ -108,6 +108,36 @@ class CallSpansTest {
         assertEquals(List.of("a", "{\"name\": \"f\", \"arguments\": {\"x\": 5}}", "b"), found);
     }
 
+    /** All renderings share one bound on steps, also those that fail; behind it calls are their strings. */
+    @Test
+    void stepsForAllCallsAreBounded() {
+        String fails = "{% if m.tool_calls|length > 1 %}{{ raise_exception('one') }}{% endif %}";
+        for (String second : List.of("", fails)) {
+            String source = "{% for i in range(2000) %}{% endfor %}{% for m in messages %}{% if m.tool_calls %}"
+                    + "{% for c in m.tool_calls %}<{{ c.function | tojson }}>{% endfor %}" + second
+                    + "{% else %}({{ m.content }}){% endif %}{% endfor %}";
+            List<Object> messages = new ArrayList<>();
+            for (int i = 0; i < 12; i++) {
+                Map<String, Object> function = new TreeMap<>(Map.of("name", "f", "arguments", Map.of("x", "v" + i)));
+                messages.add(Map.of("role", "user", "content", "u" + i));
+                messages.add(Map.of("role", "assistant", "tool_calls", List.of(Map.of("function", function))));
+            }
+            RoleSpans.Rendering rendering =
+                    new RoleSpans.Rendering(ChatTemplate.parse(source, "t"), messages, null, false, Map.of(), NOW);
+            String text = rendering.chat().text();
+            List<RoleSpan> strings = RoleSpans.all(rendering, text, null, 0);
+            List<RoleSpan> whole = RoleSpans.all(rendering, text, null);
+            List<RoleSpan> some = RoleSpans.all(rendering, text, null, 40_000);
+            int bounded = 0;
+            for (int i = 1; i < whole.size(); i += 2) {
+                assertTrue(strings.get(i).span().start() > whole.get(i).span().start(), whole + " " + strings);
+                bounded += some.get(i).equals(whole.get(i)) ? 0 : 1;
+                assertEquals(bounded == 0 ? whole.get(i) : strings.get(i), some.get(i));
+            }
+            assertTrue(bounded > 0 && bounded < 12, "bounded: " + bounded);
+        }
+    }
+
     /** A change of one leaf of a message: its path ends in a value, which becomes another. */
     private record Change(int message, String role, int call, String from, String to) {}
 

@@ -4,13 +4,17 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.tiller.loader.TillerException;
+import java.io.IOException;
 import java.math.BigDecimal;
 import java.math.MathContext;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -49,11 +53,40 @@ class DecimalScoreTest {
         "18446744073709551615, 1.8446744073709552e19",
         "18446744073709551616, 1.8446744073709552e19",
         "123456789012345678901234567890, 1.2345678901234568e29",
-        "1.23456789012345678901234567890, 1.2345678901234568",
-        "1e999, Infinity"
+        "1.23456789012345678901234567890, 1.2345678901234568"
     })
     void digitsBeyondSixtyFourBitsAreCutOff(String literal, double expected) {
         assertEquals(expected, DecimalScore.parse(literal), Math.ulp(expected));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"1e999", "-1e400", "1.8e308", "-1e99999999999999999999", "0.001E+9223372036854775807"})
+    void beyondFloat64IsRefused(String literal) {
+        Exception e = assertThrows(NumberFormatException.class, () -> DecimalScore.parse(literal));
+        assertTrue(e.getMessage().contains(literal), e.getMessage());
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "1e-99999999999999999999",
+                "-12.5E-9223372036854775808",
+                "0e99999999999999999999",
+                "0e400",
+                "-0e999"
+            })
+    void exponentsBeyondSixtyFourBitsLeaveZero(String literal) {
+        assertEquals(literal.startsWith("-") ? -0.0 : 0.0, DecimalScore.parse(literal));
+    }
+
+    @Test
+    void theErrorNamesFileAndScore(@TempDir Path folder) throws IOException {
+        Path file = folder.resolve("tokenizer.json");
+        Files.writeString(file, "{\"model\": {\"type\": \"Unigram\", \"vocab\": [[\"a\", -1e400]]}}");
+        String message =
+                assertThrows(TillerException.class, () -> Tokenizer.read(file)).getMessage();
+        assertTrue(message.startsWith(file + ": ") && message.contains("-1e400"), message);
+        assertEquals(1, message.lines().count());
     }
 
     @Test
