@@ -285,7 +285,8 @@ class FamilyVariantsTest {
     @Test
     void aGpuRefusesMixtures() {
         CudaForTests.prepareFor(false);
-        TillerException e = assertThrows(TillerException.class, () -> Model.load(resource("mixtral_window"), on("cuda")));
+        TillerException e =
+                assertThrows(TillerException.class, () -> Model.load(resource("mixtral_window"), on("cuda")));
         assertTrue(e.getMessage().contains("has mixtures of experts, which this backend does not run"), e.getMessage());
     }
 

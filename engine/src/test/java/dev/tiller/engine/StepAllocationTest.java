@@ -26,8 +26,11 @@ class StepAllocationTest {
     private static final Path MODEL =
             Path.of(System.getProperty("tiller.home", "..")).resolve("models/microworld");
 
-    /** The list of rows that is handed to the backend, its table of pages and what runs it; a vector alone takes 96. */
-    private static final int FIXED_BYTES = 128;
+    /** The list of rows that is handed to the backend: an object and its table of pages. */
+    private static final int FIXED_BYTES = 96;
+
+    /** GPT-2 leaves 8 to 32 bytes more now and then; a single vector takes 96. */
+    private static final int FIXED_BYTES_OF_OTHERS = 128;
 
     /** For each text its place in that table. */
     private static final int BYTES_PER_TEXT = 8;
@@ -35,7 +38,11 @@ class StepAllocationTest {
     /** Steps that must be clean one after the other; in between are those that take a new page. */
     private static final int STRETCH = 24;
 
-    private static final int MOST_STEPS = 60_000;
+    private static final int MOST_STEPS = 8000;
+
+    /** Their kernels are called less often in a step, so they take longer to get warm. */
+    private static final int MOST_STEPS_OF_OTHERS = 60_000;
+
     private static final int CONTEXT = 4;
 
     /** A prompt of several tiles of rows and several pages. */
@@ -58,7 +65,7 @@ class StepAllocationTest {
     void aStepAllocatesNextToNothing(WeightFormat format, int texts, boolean steered) {
         assertTrue(threads.isThreadAllocatedMemoryEnabled());
         try (Model model = Model.load(MODEL, new LoadOptions("simd", 2, format))) {
-            checkSteps(model, texts, steered);
+            checkSteps(model, texts, steered, FIXED_BYTES, MOST_STEPS);
         }
     }
 
@@ -72,7 +79,7 @@ class StepAllocationTest {
         Path directory = SharedFiles.require("fixtures/architectures/" + family);
         LoadOptions options = new LoadOptions("simd", 2, format).withKv(kv).withoutCache();
         try (Model model = Model.load(directory, options)) {
-            checkSteps(model, texts, false);
+            checkSteps(model, texts, false, FIXED_BYTES_OF_OTHERS, MOST_STEPS_OF_OTHERS);
             checkPrompts(model);
         }
     }
@@ -94,13 +101,13 @@ class StepAllocationTest {
         assertTrue(median <= PROMPT_BYTES, () -> "bytes of prompts once the code is warm: " + found);
     }
 
-    private void checkSteps(Model model, int texts, boolean steered) {
-        int most = FIXED_BYTES + BYTES_PER_TEXT * texts;
+    private void checkSteps(Model model, int texts, boolean steered, int fixedBytes, int mostSteps) {
+        int most = fixedBytes + BYTES_PER_TEXT * texts;
         Texts decoded = new Texts(model, texts, steered);
         long[] stretch = new long[STRETCH];
         long least = Long.MAX_VALUE;
         int steps = 0;
-        while (least > most && steps < MOST_STEPS) {
+        while (least > most && steps < mostSteps) {
             for (int i = 0; i < STRETCH; i++) {
                 stretch[i] = decoded.step();
             }
@@ -113,7 +120,7 @@ class StepAllocationTest {
         String found = Arrays.toString(stretch);
         assertTrue(
                 least <= most,
-                () -> "expected at most " + most + " bytes in a step once the code is warm, found after " + MOST_STEPS
+                () -> "expected at most " + most + " bytes in a step once the code is warm, found after " + mostSteps
                         + " steps: " + found);
         decoded.close();
         model.cache().kept().clear();
